@@ -1,0 +1,113 @@
+"""Events of meters and of who a machine is. The gateway makes them from what it asked; no exception does.
+
+A snapshot names the event that caused it (`because`), never the other way round.
+"""
+
+from edge.hall.catalogue.kind import ASSET, EventKind, own
+from edge.hall.shapes import (
+    boolean,
+    choice,
+    digits,
+    event_id,
+    hexadecimal,
+    integer,
+    nullable,
+    record,
+    several,
+    text,
+)
+
+VERDICTS = (
+    "first", "equal", "delta", "level", "rollover", "ram_clear", "replaced", "denomination_change", "corrupt_read",
+    "ambiguous",
+)  # fmt: skip
+"What a reading is against the one before; the last six are the causes of a falling meter (MTR-03 to MTR-05)."
+REASONS = ("first", "interval", "event", "command", "link_up", "stop")
+
+_GENERATION = integer(1, 1_000_000, about="life of this machine's meters, from 1")
+_CODE = integer(0, 0xFFFF, about="SAS meter code")
+_GAME = integer(0, 9999, about="0 is the machine as a whole")
+_DENOMINATION = record(
+    {
+        "code": integer(0, 255),
+        "numerator": integer(1, about="minor units per credit, above the line"),
+        "denominator": integer(1, about="minor units per credit, below the line"),
+    }
+)
+_READING = record(
+    {
+        "game": _GAME,
+        "denomination": nullable(integer(0, 255, about="denomination code the game was asked for")),
+        "code": _CODE,
+        "value": digits(),
+        "width": integer(1, 9, about="bytes of BCD as received; the meter wraps at 10^(2 x width)"),
+        "delta": nullable(digits(about="growth since the last booked reading; null: none may be counted")),
+        "verdict": choice(*VERDICTS),
+    }
+)
+_CODES = several(_CODE, most=400)
+
+METER_KINDS: tuple[EventKind, ...] = (
+    own("egm.meters.snapshot", "Meter snapshot", "Machine {asset}: meters read ({reason})", "meters",
+        {
+            "asset": ASSET,
+            "generation": _GENERATION,
+            "reason": choice(*REASONS),
+            "because": nullable(event_id(about="the event that caused this reading")),
+            "coherent": boolean(about="true: all values belong to the same moment"),
+            "denomination": nullable(_DENOMINATION),
+            "readings": several(_READING, most=400),
+            "unsupported": several(_CODE, most=400, about="asked for and not known to the machine: not zero"),
+        }),
+    own("egm.meters.review", "Meters need review", "Machine {asset}: meters need a person's decision ({cause})",
+        "money",
+        {
+            "asset": ASSET,
+            "generation": _GENERATION,
+            "cause": choice("ambiguous", "corrupt_read"),
+            "meters": several(record({
+                "game": _GAME, "code": _CODE, "before": digits(), "after": digits(), "width": integer(1, 9),
+            }), most=400),
+        },
+        {"snapshot": event_id(about="the snapshot in which it was seen")},
+        priority="alarm", live="money"),
+    own("egm.generation.opened", "New meter generation",
+        "Machine {asset}: meters start generation {generation} ({cause})", "money",
+        {
+            "asset": ASSET,
+            "generation": _GENERATION,
+            "previous": _GENERATION,
+            "cause": choice("ram_clear", "replaced"),
+            "last_snapshot": nullable(event_id(about="the last good snapshot of the generation before")),
+        },
+        {"first_snapshot": event_id(about="the first snapshot of the new one")},
+        priority="alarm", live="money"),
+    own("egm.denomination.changed", "Accounting denomination changed",
+        "Machine {asset}: accounting denomination changed", "money",
+        {"asset": ASSET, "before": nullable(_DENOMINATION), "after": nullable(_DENOMINATION)},
+        priority="alarm", live="money"),
+)  # fmt: skip
+
+_IDENTITY = {
+    "serial": nullable(text(40)),
+    "version": nullable(text(10)),
+    "game_id": nullable(text(10)),
+    "additional_id": nullable(text(10)),
+    "paytable": nullable(text(20)),
+    "denomination_code": nullable(integer(0, 255)),
+    "max_bet": nullable(integer(0, 99_999)),
+    "games": nullable(integer(0, 9999)),
+    "features": nullable(hexadecimal(16)),
+}
+
+IDENTITY_KINDS: tuple[EventKind, ...] = (
+    own("egm.identified", "Machine identified", "Machine {asset} is serial number {serial}", "system",
+        {"asset": ASSET, "generation": _GENERATION, **_IDENTITY, "unsupported": _CODES,
+         "changed": boolean(about="true: something of it differs from what was known")},
+        priority="normal"),
+    own("egm.replaced", "Machine replaced",
+        "Machine {asset}: another machine answers here ({serial_before} before, {serial} now)", "fault",
+        {"asset": ASSET, "serial_before": text(40), "serial": text(40), "generation": _GENERATION,
+         "previous": _GENERATION},
+        priority="alarm", live="fault"),
+)  # fmt: skip
