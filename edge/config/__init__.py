@@ -1,0 +1,1 @@
+"""What the technician writes in config.toml, conf.d, the environment and the credentials directory."""

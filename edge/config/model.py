@@ -1,0 +1,263 @@
+"""Settings: every key of the configuration, its meaning, unit, range and default. Pure: files are read in `load.py`.
+
+Machines named here only seed the registry; at run time the registry counts. Secrets never stand in these tables: they
+come from the credentials directory (or, in development, the environment).
+"""
+
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
+
+from edge.hall.ids import ASSET_MAX
+from edge.hall.meters import FIRST_SNAPSHOT
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+LineUrl = Annotated[
+    str, StringConstraints(pattern=r"^(tty|tcp9|tcp|rfc2217|memory|modbus-tcp|modbus-rtu|modbus-rtu-tcp):.+$")
+]
+HexKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Listen = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$")]
+MeterCode = Annotated[int, Field(ge=0, le=0xFFFF)]
+Scope = Literal[
+    "status:read", "events:read", "events:ack", "commands:write", "egms:read", "egms:write", "lines:read", "trace:read",
+    "incidents:write", "reports:read", "proof:read", "config:read", "config:write", "access:admin", "backup:admin",
+    "remote:admin", "metrics:read", "sim:write",
+]  # fmt: skip
+
+
+class Table(BaseModel):
+    """A table of the configuration: unknown keys are errors, values never change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class HallSettings(Table):
+    """The hall."""
+
+    id: Name
+    "Number or short name of the hall; stands in every event."
+    name: Label = "Hall"
+    time_zone: str = "UTC"
+    "IANA name, such as Europe/Sofia: the gaming day and what people read."
+    gaming_day_start: Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "06:00"
+    "Local time at which the gaming day begins."
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "EUR"
+    "ISO 4217 code of the money in the machines."
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] = "en"
+    profile: str | None = None
+    "File with the jurisdiction's parameters."
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as unknown:
+            raise ValueError("is not a time zone of the IANA list") from unknown
+        return value
+
+
+class GatewaySettings(Table):
+    """This box."""
+
+    id: Name
+    "Name of this gateway; stands in every event."
+    run_directory: str = "/run/hall-edge"
+    "Where the sockets of both processes are."
+
+
+class LineSettings(Table):
+    """One serial port or bus."""
+
+    name: Name
+    "Short name, as on the cable."
+    label: Label | None = None
+    url: LineUrl
+    "SAS: tty: tcp9: tcp: rfc2217: memory: · Modbus: modbus-tcp: modbus-rtu: modbus-rtu-tcp:"
+    profile: Name = "default"
+    "Timings and quirks of the line and its machines."
+    enabled: bool = True
+    poll_ms: int = Field(default=200, ge=20, le=5000)
+    "Each machine is asked this often; 40 only where the machines allow it."
+    baud: Literal[19200, 9600] = 19200
+    "Serial SAS lines only."
+    reply_within_ms: int = Field(default=50, ge=5, le=2000)
+    "How long the first byte of an answer may take, from the end of the question; add the way of a device server."
+    silence_ms: int = Field(default=5300, ge=5050, le=60_000)
+    "Silence after a stop that was not clean or after three lost tries: over the 5 s after which a machine gives up."
+    after_three_tries: Literal["silence", "go_on"] = "silence"
+    "go_on: for a line with many machines; what may have been lost is then recorded as a gap."
+    max_answer_ms: int = Field(default=1500, ge=50, le=10_000)
+    "Modbus only."
+
+    @property
+    def is_sas(self) -> bool:
+        """False: a Modbus bus."""
+        return not self.url.startswith("modbus-")
+
+
+class EgmSettings(Table):
+    """A slot machine to be registered at first sight."""
+
+    asset: int = Field(ge=1, le=ASSET_MAX)
+    "The operator's permanent number."
+    line: Name
+    address: int = Field(default=1, ge=1, le=127)
+    "SAS address."
+    location: Annotated[str, StringConstraints(max_length=40)] | None = None
+    "Place on the floor."
+    label: Label | None = None
+
+
+class StoreSettings(Table):
+    """Where the books are, and how long they are kept."""
+
+    directory: str = "/var/lib/hall-edge"
+    "Directory of hall.db."
+    anchor: str | None = None
+    "File outside of it, on another device if possible, that remembers the head of the log."
+    room_days_alarm: tuple[int, ...] = (30, 14, 7)
+    keep_events_days: int = Field(default=90, ge=1, le=3650)
+    "And never what a required consumer lacks."
+    keep_money_days: int = Field(default=400, ge=1, le=3650)
+    trace_minutes: int = Field(default=30, ge=0, le=240)
+    "Ring in memory, per line."
+
+
+class ConsumerSettings(Table):
+    """Somebody who reads the log and confirms."""
+
+    name: Name
+    required: bool = True
+    "true: nothing may be deleted that this one lacks."
+
+
+class MqttSettings(Table):
+    """The broker, if events go by MQTT 5 as well."""
+
+    host: Annotated[str, StringConstraints(min_length=1, max_length=253)]
+    port: int = Field(default=8883, ge=1, le=65535)
+    client_id: Name | None = None
+    "Default: the gateway's id."
+    consumer: Name = "central-mqtt"
+    "Whose acknowledgements move the cursor; one of the [[consumer]] tables."
+    username: str | None = None
+    ca: str | None = None
+    "File with the broker's authority; none: no TLS, only allowed on loopback."
+    cert: str | None = None
+    key: str | None = None
+    ack_timeout_s: int = Field(default=20, ge=1, le=3600)
+    "No acknowledgement for this long while something is out: begin again from the cursor."
+    window: int = Field(default=4, ge=1, le=64)
+    "Batches in flight."
+
+
+class WebSettings(Table):
+    """Pages for people and the API."""
+
+    listen: tuple[Listen, ...] = ("127.0.0.1:8443",)
+    "Beyond loopback only with TLS."
+    listen_central: tuple[Listen, ...] = ()
+    "For machines with client certificates."
+    cert: str | None = None
+    key: str | None = None
+    client_ca: str | None = None
+    session_minutes: int = Field(default=10, ge=1, le=60)
+    developer: bool = False
+
+
+class LogSettings(Table):
+    """What is logged."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class KeySettings(Table):
+    """An API key; made by: hallctl key new."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,32}$")]
+    hmac: HexKey
+    "HMAC-SHA-256 of the secret under the front's access key; the secret itself is nowhere stored."
+    scopes: tuple[Scope, ...] = Field(min_length=1)
+    consumer: Name | None = None
+    "The one consumer this key may read and acknowledge for."
+
+
+class CommandKeySettings(Table):
+    """A public key with which central signs commands."""
+
+    key_id: Name
+    ed25519: HexKey
+    "32 bytes, hex."
+    central: Name | None = None
+    "Which central it belongs to; none: any."
+
+
+class CommandsSettings(Table):
+    """Who may command."""
+
+    key: tuple[CommandKeySettings, ...] = ()
+
+
+class PollingSettings(Table):
+    """What is asked of each machine, and how often."""
+
+    meters_every_s: int = Field(default=900, ge=1, le=86_400)
+    meters: tuple[MeterCode, ...] = Field(default=FIRST_SNAPSHOT, min_length=1, max_length=300)
+    "Meter codes of a snapshot."
+    credits_per_hour: int = Field(default=1_000_000, ge=1, le=10**12)
+    "The most credits a machine can move; tells a meter that wrapped from one that was cleared."
+    cents_per_hour: int = Field(default=100_000_000, ge=1, le=10**14)
+    games_per_hour: int = Field(default=100_000, ge=1, le=10**9)
+
+
+class Settings(Table):
+    """The whole configuration."""
+
+    hall: HallSettings
+    gateway: GatewaySettings
+    line: tuple[LineSettings, ...] = ()
+    egm: tuple[EgmSettings, ...] = ()
+    polling: PollingSettings = PollingSettings()
+    store: StoreSettings = StoreSettings()
+    consumer: tuple[ConsumerSettings, ...] = ()
+    mqtt: MqttSettings | None = None
+    web: WebSettings = WebSettings()
+    commands: CommandsSettings = CommandsSettings()
+    key: tuple[KeySettings, ...] = ()
+    log: LogSettings = LogSettings()
+    mqtt_password: SecretStr | None = None
+    "Credential hall_edge__mqtt_password; never in a file of the configuration."
+    access_key: SecretStr | None = None
+    "Credential hall_edge__access_key: the front's key under which API keys are kept."
+
+    @property
+    def lines(self) -> tuple[LineSettings, ...]:
+        """All `[[line]]` tables."""
+        return self.line
+
+    @property
+    def egms(self) -> tuple[EgmSettings, ...]:
+        """All `[[egm]]` tables."""
+        return self.egm
+
+    @property
+    def consumers(self) -> tuple[ConsumerSettings, ...]:
+        """All `[[consumer]]` tables."""
+        return self.consumer
+
+    @property
+    def keys(self) -> tuple[KeySettings, ...]:
+        """All `[[key]]` tables."""
+        return self.key
+
+    @property
+    def command_keys(self) -> tuple[CommandKeySettings, ...]:
+        """All `[[commands.key]]` tables."""
+        return self.commands.key
+
+
+SECRETS = frozenset({("mqtt_password",), ("access_key",), ("mqtt", "password"), ("web", "access_key")})
+"Paths that must not stand in a file of the configuration."
