@@ -1,0 +1,251 @@
+"""Every condition and error a person may meet: code, slug, how bad, what it means, what to do.
+
+Pure data. Errors carry a slug and facts; the words for people are here, with the facts in braces. Logs, pages, problem
+documents and `hallctl explain` all read this table; a test fails if a slug of ours has no row.
+
+Codes: 10xx configuration · 20xx lines · 21xx machines · 22xx what came over a wire · 30xx storage · 40xx delivery ·
+41xx commands · 50xx access · 60xx the gateway's processes and clock.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+Severity = Literal["alarm", "warning", "notice"]
+
+
+class Condition(NamedTuple):
+    """One row of the table."""
+
+    code: str
+    slug: str
+    severity: Severity
+    text: str
+    remedy: str
+    hides: tuple[str, ...] = ()
+    "Slugs that need not be shown beside this one: it is their cause."
+    status: int = 500
+    "HTTP status where it is an answer."
+
+
+def _table(*rows: Condition) -> Mapping[str, Condition]:
+    table: dict[str, Condition] = {}
+    for row in rows:
+        if row.slug in table or any(row.code == known.code for known in table.values()):
+            raise ValueError(f"{row.code} {row.slug} stands twice in the table of conditions")
+        table[row.slug] = row
+    return table
+
+
+_C = Condition
+CONDITIONS: Mapping[str, Condition] = _table(
+    # configuration
+    _C("HE1000", "config-broken", "alarm", "The configuration has {problems} problems and is not used.",
+       "Run: hallctl config check"),
+    _C("HE1001", "config-missing", "alarm", "There is no configuration file {file}.",
+       "Copy config.example.toml to /etc/hall-edge/config.toml and change it."),
+    _C("HE1002", "config-not-toml", "alarm", "{file}, line {line}, is not TOML.",
+       "Compare the line with config.example.toml: quotes, brackets, one key a line."),
+    _C("HE1003", "config-unknown-key", "alarm", "{file}, line {line}: {key} is not a key of the configuration.",
+       "Look for a misspelling; the message names the nearest known key."),
+    _C("HE1004", "config-missing-key", "alarm", "{file}, line {line}: {key} is missing.",
+       "Add the key; config.example.toml shows it."),
+    _C("HE1005", "config-wrong-type", "alarm", "{file}, line {line}: {key} is not of the right type.",
+       "Numbers stand without quotes, words with them."),
+    _C("HE1006", "config-out-of-range", "alarm", "{file}, line {line}: {key} has a value that cannot be.",
+       "Choose a value within the bounds that the message names."),
+    _C("HE1007", "config-twice", "alarm", "{file}, line {line}: {key} stands twice.",
+       "Names and asset numbers must be unique."),
+    _C("HE1008", "config-no-line", "alarm", "{file}, line {line}: a machine names a line that is not there.",
+       "Add the line, or correct the name."),
+    _C("HE1009", "config-address-taken", "alarm", "{file}, line {line}: two machines have one SAS address on a line.",
+       "Give one of them another address in its operator menu and in the configuration."),
+    _C("HE1010", "config-bad-url", "alarm", "{file}, line {line}: the url of the line is not understood.",
+       "SAS: tty: tcp9: tcp: rfc2217: memory: - Modbus: modbus-tcp: modbus-rtu: modbus-rtu-tcp:"),
+    _C("HE1011", "config-secret", "alarm", "{file}, line {line}: a secret stands in the configuration.",
+       "Take it out, change the secret, and give the new one to the unit with LoadCredential."),
+    _C("HE1012", "config-baud", "alarm", "{file}, line {line}: SAS lines run at 19200 (or 9600).",
+       "Write baud = 19200, or leave the key out."),
+    _C("HE1013", "config-open", "alarm", "{file}, line {line}: something would be reachable from outside without TLS.",
+       "Set certificate and key, or stay on 127.0.0.1."),
+    _C("HE1014", "config-environment", "alarm", "An environment variable with our prefix is not understood.",
+       "Compare its name with the keys of the configuration; lists and tables are JSON there."),
+    _C("HE1015", "config-no-consumer", "alarm", "{file}, line {line}: this consumer is not there.",
+       "Add a [[consumer]] table, or correct the name."),
+    _C("HE1016", "config-not-a-choice", "alarm", "{file}, line {line}: {key} is not one of the words allowed.",
+       "Write one of the words that the message names."),
+    _C("HE1017", "config-unreadable", "alarm", "{file} cannot be read.",
+       "Make it UTF-8 and readable: chgrp hall-edge FILE; chmod 0640 FILE"),
+    _C("HE1020", "registry-differs", "warning",
+       "Machine {asset}: the configuration says {field} {configured}, the registry {registered}.",
+       "The registry counts. Change the machine there, or make the configuration say the same."),
+    # lines
+    _C("HE2001", "line-lost", "alarm", "Line {line} is gone. Its machines are not polled.",
+       "Plug the adapter back in. If it stays dark, swap it, then run: hallctl doctor",
+       ("link-down", "machine-silent"), 503),
+    _C("HE2002", "line-busy", "warning", "Line {line} cannot take a frame now.",
+       "Nothing: it is tried again. If it stays, another program may hold the port.", (), 409),
+    _C("HE2003", "line-unfit", "alarm", "Line {line}: this port cannot carry the wake-up bit.",
+       "Use an adapter that knows mark and space parity (FTDI), or a device server with the tcp9 way."),
+    _C("HE2004", "line-silent", "notice", "Line {line} is silent on purpose.",
+       "Nothing: its machines must first have given up the last talk. It goes on by itself within seconds.",
+       ("link-down", "machine-silent")),
+    _C("HE2005", "line-held", "alarm", "Line {line} is held: what it says could not be stored.",
+       "Make room on the disk; the machines keep their events meanwhile.", ("link-down", "machine-silent")),
+    _C("HE2006", "line-error", "warning", "Line {line} is not well.", "Run: hallctl line trace {line}"),
+    # machines
+    _C("HE2101", "link-down", "alarm", "Machine {asset} does not answer.",
+       "Check its power and the plug at its SAS port. The tile turns green within 5 s.", ("machine-silent",), 504),
+    _C("HE2102", "machine-replaced", "alarm", "Machine {asset}: another machine answers at its place.",
+       "If it was swapped, register the swap; if not, look for crossed cables."),
+    _C("HE2103", "unknown-machine", "warning", "Machine {asset} is not registered.",
+       "Look at the list: hallctl egm list", (), 404),
+    _C("HE2104", "machine-silent", "alarm", "Machine {asset} has not answered for a while; nothing is lost so far.",
+       "Check the plug at the machine's SAS port. The tile turns green within 5 s.", (), 504),
+    _C("HE2105", "exceptions-lost", "alarm", "Machine {asset}: its event buffer ran over, events are lost.",
+       "Its meters are read in full. Find out why it was not polled: hallctl egm show {asset}"),
+    _C("HE2106", "data-gap", "alarm", "Machine {asset}: events may be missing.",
+       "Compare its meters before and after; the gap stands in the log."),
+    _C("HE2107", "meters-review", "alarm", "Machine {asset}: meters need a person's decision.",
+       "Compare with the machine's own display, then decide: hallctl egm show {asset}"),
+    _C("HE2108", "meters-cleared", "alarm", "Machine {asset}: its meters started anew.",
+       "Note who cleared its memory and why; the old generation is kept."),
+    _C("HE2109", "unknown-exception", "notice", "Machine {asset} sent exception {code}, which is not in the catalogue.",
+       "It is stored with its raw value. Tell us the model and what happened."),
+    # what came over a wire
+    _C("HE2200", "protocol-error", "warning", "Machine {asset}: the talk with it went wrong.",
+       "Look at the wire: hallctl line trace {line}"),
+    _C("HE2201", "bad-crc", "warning", "Machine {asset}: an answer came damaged; it is asked again.",
+       "Rare ones are normal. Many: check the cable, its length and its shield.", (), 502),
+    _C("HE2202", "bad-length", "warning", "Machine {asset}: an answer had a wrong length; it is asked again.",
+       "Many of these from one model: record the wire and send us the capture.", (), 502),
+    _C("HE2203", "bad-field", "warning", "Machine {asset}: an answer held a value that cannot be; it is not used.",
+       "Many of these from one model: record the wire and send us the capture.", (), 502),
+    _C("HE2204", "bad-echo", "warning", "Machine {asset}: an answer belonged to another question or machine.",
+       "Look for two machines with one address on the line.", (), 502),
+    _C("HE2205", "refused", "notice", "Machine {asset} refused what was asked.",
+       "Its menu or its options may forbid it; see what the result says.", (), 409),
+    _C("HE2206", "busy", "notice", "Machine {asset} is busy; it is asked again.",
+       "Nothing, unless it stays.", (), 409),
+    _C("HE2207", "unexpected", "warning", "Machine {asset} answered what nobody asked.",
+       "Look at the wire: hallctl line trace {line}", (), 502),
+    _C("HE2208", "not-now", "warning", "The gateway asked a line at a wrong moment.",
+       "This is a bug of ours: send a bundle.", (), 409),
+    _C("HE2209", "bad-request", "warning", "What was asked cannot be said in this protocol.",
+       "Correct the request; the text names the field.", (), 400),
+    _C("HE2210", "frame-error", "warning", "Machine {asset}: noise on the line.", "Check cable and connector.", (), 502),
+    _C("HE2211", "peer-error", "warning", "Machine {asset} does not do what the standard says.",
+       "Record the wire and send us the capture.", (), 502),
+    _C("HE2212", "local-error", "warning", "The gateway did something wrong on a line.",
+       "This is a bug of ours: send a bundle."),
+    _C("HE2213", "unsupported", "notice", "Machine {asset} does not know this question.",
+       "Nothing: older machines know fewer.", (), 409),
+    _C("HE2214", "no-answer", "warning", "Machine {asset} did not answer this question.",
+       "Ask again when the machine is on line.", (), 504),
+    _C("HE2215", "chatter", "notice", "Line {line}: bytes nobody asked for.",
+       "Look for a second host on the wire, or a machine with the wrong address."),
+    _C("HE2216", "not-taken", "warning", "Machine {asset} accepted its clock and shows another time.",
+       "Set the clock in its operator menu.", (), 409),
+    # storage
+    _C("HE3000", "store-error", "alarm", "The books could not be written.", "See the next message of the field."),
+    _C("HE3001", "storage-fatal", "alarm", "The disk refused the books; the field stops and starts anew.",
+       "Replace the disk if it comes again: hallctl doctor", ("store-error",), 503),
+    _C("HE3002", "storage-full", "alarm", "The disk is full; the lines are held, machines keep their events.",
+       "Make room; it goes on by itself.", ("line-held", "store-error"), 503),
+    _C("HE3003", "constraint-broken", "alarm", "A fact did not fit the books and was set aside.",
+       "This is a bug of ours: send a bundle."),
+    _C("HE3004", "bad-fact", "alarm", "A fact did not match the catalogue and was set aside.",
+       "This is a bug of ours: send a bundle."),
+    _C("HE3005", "store-missing", "alarm", "The database is not where it should be; nothing is polled.",
+       "Put it back or restore a backup; never let a new one be made over a lost one."),
+    _C("HE3006", "store-locked", "alarm", "Another process has the books open for writing.",
+       "Stop it: only one field may run on a box."),
+    _C("HE3007", "epoch-opened", "alarm", "The log started a new epoch.",
+       "Central must ask what became of the old one; the first record says why."),
+    # delivery
+    _C("HE4000", "delivery-error", "warning", "Events could not be delivered; they are kept.", "Nothing: tried again."),
+    _C("HE4001", "chain-mismatch", "alarm", "{consumer} confirmed a record that reads differently here.",
+       "Stop that consumer and call us: one of both sides has other books.", (), 409),
+    _C("HE4002", "ack-beyond-head", "alarm", "{consumer} confirmed a record that was never made.",
+       "Check which gateway it thinks this is.", (), 416),
+    _C("HE4003", "epoch-changed", "warning", "This stream id is not ours.",
+       "Ask for the list of epochs, and begin at the first record of the new one.", (), 409),
+    _C("HE4004", "cursor-expired", "warning", "What comes after this cursor is no longer kept.",
+       "Go on from the oldest record, and declare the gap.", (), 410),
+    _C("HE4005", "unknown-consumer", "warning", "There is no consumer {consumer}.",
+       "Add a [[consumer]] table, or use a name that is there.", (), 404),
+    _C("HE4006", "central-silent", "alarm", "{consumer} has not confirmed for a while; everything is kept.",
+       "Check the way to central and central itself."),
+    _C("HE4007", "broker-lost", "alarm", "The broker cannot be reached; everything is kept.",
+       "Check network, address and certificate of the broker."),
+    _C("HE4008", "broker-refused", "alarm", "The broker refuses what we send.",
+       "Check its access list for this gateway's topics."),
+    # commands
+    _C("HE4100", "command-error", "warning", "This command is not accepted.", "See the text.", (), 400),
+    _C("HE4101", "malformed", "warning", "This command does not have the form of a command.",
+       "Send every field of the envelope; the text names the first that is wrong.", (), 400),
+    _C("HE4102", "expired", "warning", "This command came too late; nothing was done.",
+       "Send it again under a new id, if it is still wanted.", (), 409),
+    _C("HE4103", "conflict", "alarm", "Another command with this id is known here.",
+       "Give each command an id of its own.", (), 409),
+    _C("HE4104", "wrong-epoch", "warning", "This command expects another stream id.",
+       "Ask what became of the old epoch first.", (), 409),
+    _C("HE4105", "stale-term", "alarm", "A newer central has spoken; this term is over.",
+       "Find out why two centrals are at work.", (), 409),
+    _C("HE4106", "wrong-gateway", "warning", "This command is for another gateway.", "Check its address.", (), 409),
+    _C("HE4107", "too-old", "warning", "This command was issued before what is still remembered.",
+       "Issue it anew.", (), 409),
+    _C("HE4108", "bad-signature", "alarm", "The signature of this command does not hold.",
+       "Check key and key id at central, and [[commands.key]] here.", (), 403),
+    _C("HE4109", "unsigned", "warning", "Over a broker a command must be signed.", "Sign it with Ed25519.", (), 403),
+    _C("HE4110", "unknown-kind", "warning", "There is no such kind of command.", "See the list of kinds.", (), 400),
+    _C("HE4111", "unknown-key", "alarm", "This key id is not known here.",
+       "Add the public key as [[commands.key]].", (), 403),
+    # access
+    _C("HE5001", "unauthenticated", "warning", "This key is not known here.",
+       "Make one with: hallctl key new", (), 401),
+    _C("HE5002", "forbidden", "warning", "This key may not do that.",
+       "Give it the scope, or use another key.", (), 403),
+    _C("HE5003", "rate-limited", "warning", "Too many requests.", "Wait, then ask less often.", (), 429),
+    _C("HE5004", "validation", "warning", "The request does not have the right form.",
+       "The text names the first field that is wrong.", (), 422),
+    _C("HE5005", "not-found", "notice", "There is nothing here.", "Check the address.", (), 404),
+    _C("HE5006", "idempotency-reused", "warning", "This idempotency key stood for another request.",
+       "Use a new key for a new request.", (), 422),
+    # processes and clock
+    _C("HE6000", "internal", "alarm", "Something went wrong inside.", "This is a bug of ours: send a bundle."),
+    _C("HE6001", "field-away", "alarm", "The field does not answer; nothing moved.",
+       "Ask again. If it stays: systemctl status hall-edge", ("link-down",), 503),
+    _C("HE6002", "front-away", "warning", "The front does not run; machines are polled and stored all the same.",
+       "systemctl status hall-edge-front"),
+    _C("HE6003", "stale-mirror", "notice", "The live view missed a change and starts anew.", "Nothing."),
+    _C("HE6004", "clock-untrusted", "alarm", "The clock of this box cannot be believed.",
+       "Give it a time server: timedatectl", (), 503),
+    _C("HE6005", "clock-stepped", "warning", "The clock jumped by {offset_ms} ms.",
+       "Find out who set it; order and intervals are not affected."),
+    _C("HE6006", "part-stuck", "alarm", "A part of the gateway has not moved: {parts}.",
+       "Nothing: systemd starts it anew. If it comes again, send a bundle."),
+    _C("HE6007", "unclean-stop", "warning", "The last stop was not clean; lines stay silent for some seconds first.",
+       "Nothing. If it was no power cut, send a bundle."),
+    _C("HE6008", "seam-version", "alarm", "Field and front are of different versions.",
+       "Restart both: systemctl restart hall-edge"),
+    _C("HE6009", "edge-error", "alarm", "Something went wrong inside.", "Send a bundle."),
+)  # fmt: skip
+"Every row by its slug."
+
+BY_CODE: Mapping[str, Condition] = {row.code: row for row in CONDITIONS.values()}
+
+
+def condition(slug: str) -> Condition:
+    """The row of this slug; one that has none is a bug of ours and comes back as ``internal``."""
+    return CONDITIONS.get(slug) or CONDITIONS["internal"]
+
+
+def told(row: Condition, facts: Mapping[str, object]) -> tuple[str, str]:
+    """Text and remedy with the facts put in; a fact that is not known is shown as a dash."""
+    known = _Dashes(facts)
+    return row.text.format_map(known), row.remedy.format_map(known)
+
+
+class _Dashes(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "-"
