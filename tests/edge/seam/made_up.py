@@ -1,0 +1,61 @@
+"""A made-up field: does what the real one does, as far as the seam can see."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge.errors import EdgeError
+from edge.seam.messages import Admit, Admitted, Advance, Advanced, CommandFound, FindCommand
+from edge.seam.server import Caller
+
+STREAM = "5e1f0c8a94d2477bb0a36e21c97d5f08"
+
+
+class ChainMismatch(EdgeError):
+    """As the log would say it."""
+
+    slug = "chain-mismatch"
+
+
+@dataclass
+class MadeUpField:
+    """Does what the real one does, as far as the seam can see; remembers what it was asked."""
+
+    asked: list[Any] = field(default_factory=list)
+    traced: list[str] = field(default_factory=list)
+    hold: asyncio.Event | None = None
+    finished: int = 0
+
+    async def advance(self, asked: Advance, caller: Caller) -> Advanced:
+        self.asked.append(asked)
+        if self.hold is not None:
+            await self.hold.wait()
+        if asked.cursor.sha256 == "f" * 64:
+            raise ChainMismatch("The hash at record 5 differs here", sequence=5)
+        self.finished += 1
+        return Advanced(moved=True, cursor=asked.cursor)
+
+    async def admit(self, asked: Admit, caller: Caller) -> Admitted:
+        self.asked.append(asked)
+        return Admitted(status="admitted", command_id="c-1", text="Admitted.")
+
+    async def find_command(self, asked: FindCommand, caller: Caller) -> CommandFound:
+        return CommandFound(command=None)
+
+    async def status(self, caller: Caller) -> Mapping[str, Any]:
+        return {"pid": caller.pid, "uid": caller.uid, "part": caller.part}
+
+    async def trace_start(self, line: str) -> None:
+        if line == "Z":
+            raise UnknownLine("There is no line Z", line=line)
+        self.traced.append(f"+{line}")
+
+    async def trace_stop(self, line: str) -> None:
+        self.traced.append(f"-{line}")
+
+
+class UnknownLine(EdgeError):
+    """As the field would say it."""
+
+    slug = "unknown-line"
