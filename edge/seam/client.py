@@ -203,7 +203,7 @@ class SeamClient:
         async with asyncio.timeout(HELLO_WITHIN_S):
             first = to_front(await self._line(reader))
         if isinstance(first, Refused):
-            raise ForeignVersion(first.text) if first.reason == "foreign-version" else FieldAway(first.text)
+            raise _turned_away(first)
         if not isinstance(first, Hello):
             raise BadMessage("The field did not say hello first")
         if first.version != VERSION:
@@ -250,7 +250,7 @@ class SeamClient:
             case Hello():
                 raise BadMessage("The field said hello twice")
             case Refused(id=0):
-                raise FieldAway(message.text)
+                raise _turned_away(message)
             case _:
                 future = self._open.get(message.id)
                 if future is not None and not future.done():
@@ -293,6 +293,10 @@ class SeamClient:
         for viewers in self._viewers.values():
             for queue in viewers:
                 queue.put_nowait(None)
+
+
+def _turned_away(refused: Refused) -> FieldAway | ForeignVersion:
+    return ForeignVersion(refused.text) if refused.reason == "foreign-version" else FieldAway(refused.text)
 
 
 async def _until_none(queue: asyncio.Queue[TraceLines | None]) -> AsyncIterator[TraceLines]:

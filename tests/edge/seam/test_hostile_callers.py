@@ -38,7 +38,10 @@ async def said_to(server: SeamServer, data: bytes) -> bytes:
         (b"\x00" * 100 + b"\n", "garbage"),
         (b'{"type":"status","id":1}\n', "garbage"),  # before hello
         (HELLO + b'{"type":"status","id":1,"extra":0}\n', "garbage"),
-        (HELLO + b'{"type":"admit","id":1,"command":"' + b"x" * 70_000 + b'","via":"http","principal":"a"}\n', "garbage"),
+        (
+            HELLO + b'{"type":"admit","id":1,"command":"' + b"x" * 70_000 + b'","via":"http","principal":"a"}\n',
+            "garbage",
+        ),
         (b"x" * ((1 << 20) + 10), "oversize"),
         (b"x" * ((1 << 20) + 10) + b"\n", "oversize"),
     ],
@@ -59,7 +62,9 @@ async def test_another_version_is_refused_with_a_sentence(server: SeamServer) ->
     assert server.dropped == {"foreign-version": 1}
 
 
-async def test_a_field_of_another_version_is_named_by_the_front(server: SeamServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_field_of_another_version_is_named_by_the_front(
+    server: SeamServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("edge.seam.connection.VERSION", VERSION + 1)
     client = SeamClient(server.path)
     task = asyncio.create_task(client.run())
@@ -93,7 +98,9 @@ async def test_a_flood_of_good_requests_is_cut_off(server: SeamServer) -> None:
         assert (await front.call(Status())).status["part"] == "front"
 
 
-async def test_more_open_requests_than_allowed_close_the_connection(server: SeamServer, field_side: MadeUpField) -> None:
+async def test_more_open_requests_than_allowed_close_the_connection(
+    server: SeamServer, field_side: MadeUpField
+) -> None:
     field_side.hold = asyncio.Event()
     asking = (
         b'{"type":"advance","id":1,"consumer":"c","cursor":{"streamid":"'
@@ -141,7 +148,9 @@ async def test_more_callers_than_allowed_are_turned_away(server: SeamServer) -> 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(st.binary(max_size=80), st.just(HELLO), st.just(b'{"type":"status","id":3}\n')), max_size=6))
-def test_any_bytes_in_any_pieces_leave_the_field_standing(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]) -> None:
+def test_any_bytes_in_any_pieces_leave_the_field_standing(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]
+) -> None:
     async def play() -> None:
         field_side = MadeUpField()
         server = SeamServer(tmp_path_factory.mktemp("s") / "f.sock", field_side, Board(), "v")

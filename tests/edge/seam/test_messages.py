@@ -30,7 +30,11 @@ CURSOR = Cursor(streamid="0" * 32, sequence=7, sha256="a" * 64)
 
 @pytest.mark.parametrize(
     "message",
-    [Hello(), Advance(id=3, consumer="central-1", cursor=CURSOR), Admit(id=4, command="{}", via="http", principal="key/a")],
+    [
+        Hello(),
+        Advance(id=3, consumer="central-1", cursor=CURSOR),
+        Admit(id=4, command="{}", via="http", principal="key/a"),
+    ],
 )
 def test_what_the_front_writes_is_what_the_field_reads(message: Hello | Advance | Admit) -> None:
     assert to_field(encode(message)) == message
@@ -77,13 +81,17 @@ def test_a_line_that_is_not_a_request_is_refused(line: bytes) -> None:
 def test_a_command_of_64_kib_passes_and_one_byte_more_does_not() -> None:
     fits = Admit(id=1, command="x" * COMMAND_MAX, via="mqtt", principal="central")
     assert to_field(encode(fits)) == fits
-    too_long = json.dumps({"type": "admit", "id": 1, "command": "x" * COMMAND_MAX + "x", "via": "mqtt", "principal": "c"})
+    too_long = json.dumps(
+        {"type": "admit", "id": 1, "command": "x" * COMMAND_MAX + "x", "via": "mqtt", "principal": "c"}
+    )
     with pytest.raises(BadMessage):
         to_field(too_long.encode())
 
 
 def test_the_limit_of_a_command_is_in_bytes_not_in_characters() -> None:
-    wide = json.dumps({"type": "admit", "id": 1, "command": "é" * (COMMAND_MAX // 2 + 1), "via": "mqtt", "principal": "c"})
+    wide = json.dumps(
+        {"type": "admit", "id": 1, "command": "é" * (COMMAND_MAX // 2 + 1), "via": "mqtt", "principal": "c"}
+    )
     with pytest.raises(BadMessage):
         to_field(wide.encode())
 
