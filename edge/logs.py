@@ -1,7 +1,7 @@
 """structlog, set up once per process: journald's native fields, colours for a person, JSON lines elsewhere.
 
 Whoever logs calls `structlog.get_logger()`; events are short sentences, facts are keywords, and whatever is a warning
-or worse carries a `code`. Pure rooms do not log at all. Here also: what must never be logged, and how often the same is.
+or worse carries a `code`. Pure rooms do not log at all. Here also: what is never logged, and how often the same is.
 """
 
 import logging

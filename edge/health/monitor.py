@@ -44,7 +44,13 @@ class Monitor:
         "How often each slug was raised since the start."
 
     def up(
-        self, slug: str, subject: str, since: str, *, facts: Mapping[str, object] | None = None, cause: str | None = None
+        self,
+        slug: str,
+        subject: str,
+        since: str,
+        *,
+        facts: Mapping[str, object] | None = None,
+        cause: str | None = None,
     ) -> bool:
         """This holds from now on. False: it did already."""
         key = (slug, subject)

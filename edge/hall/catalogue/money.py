@@ -36,7 +36,7 @@ MONEY_KINDS: tuple[EventKind, ...] = (
     sas("meters.reset", "Meters reset to zero", "Machine {asset}: lifetime meters reset to zero", "money",
         priority="alarm", live="money"),
     sas("meters.change", "Meter change", "Machine {asset}: meter change {stage}", "money",
-        priority="high", live="money", shed="coalesce", required={"stage": choice("pending", "cancelled")}),
+        priority="high", live="money", required={"stage": choice("pending", "cancelled")}),
 )  # fmt: skip
 
 TICKET_KINDS: tuple[EventKind, ...] = (
