@@ -1,6 +1,8 @@
 """Credits become money only with a denomination, and exactly."""
 
+import ast
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -24,3 +26,14 @@ def test_two_currencies_are_never_added():
 
 def test_yen_have_no_minor_units_and_dinars_a_thousand():
     assert (minor_per_unit("EUR"), minor_per_unit("JPY"), minor_per_unit("KWD")) == (100, 1, 1000)
+
+
+@pytest.mark.parametrize(
+    "module", ["hall/money.py", "hall/meters.py", "rules/meters.py", "store/meters.py", "hall/shapes.py"]
+)
+def test_no_floating_point_enters_the_way_of_money(module):
+    source = Path(__file__).parents[3] / "edge" / module
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        assert not (isinstance(node, ast.Constant) and isinstance(node.value, float)), f"{module}:{node.lineno}"
+        assert not (isinstance(node, ast.Name) and node.id in ("float", "round")), f"{module}:{node.lineno}"
+        assert not (isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div)), module

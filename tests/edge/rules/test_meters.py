@@ -198,7 +198,7 @@ def test_a_booked_difference_is_the_only_one_that_fits(old, new, most):
         return
     assert (old + verdict.delta) % 10**8 == new
     if most is not None:
-        fitting = [growth for growth in range((new - old) % 10**8, most + 1, 10**8)]
+        fitting = list(range((new - old) % 10**8, most + 1, 10**8))
         assert fitting == [verdict.delta]
 
 
