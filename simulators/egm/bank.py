@@ -1,0 +1,188 @@
+"""The money of one machine: credits and meters, with the widths and the rollover of the wire.
+
+Every movement of money is one method that moves all meters concerned, so their relations (sas-core 8) hold after any
+sequence of calls. What may happen when, is said in `machine.py`; what is told to whom, in `answers.py`.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from simulators.egm.persona import Persona
+
+COIN_IN, COIN_OUT, JACKPOT = 0x00, 0x01, 0x02
+HAND_PAID_CANCELLED, CANCELLED = 0x03, 0x04
+GAMES_PLAYED, GAMES_WON, GAMES_LOST = 0x05, 0x06, 0x07
+FROM_BILLS, CREDITS_NOW = 0x0B, 0x0C
+MACHINE_PAID_WIN, ATTENDANT_PAID_WIN = 0x1C, 0x1F
+TOTAL_WON, TOTAL_HAND_PAID, DROP = 0x22, 0x23, 0x24
+GAMES_SINCE_POWER, GAMES_SINCE_DOOR = 0x25, 0x26
+STACKER_COUNT, STACKER_VALUE = 0x3E, 0x3F
+BILLS_TO_DROP = 0x58
+PAYBACK = 0x7F
+
+BILL_METERS: Mapping[int, int] = {
+    1: 0x40, 2: 0x41, 5: 0x42, 10: 0x43, 20: 0x44, 25: 0x45, 50: 0x46, 100: 0x47, 200: 0x48, 250: 0x49, 500: 0x4A,
+    1_000: 0x4B, 2_000: 0x4C, 2_500: 0x4D, 5_000: 0x4E, 10_000: 0x4F, 20_000: 0x50, 25_000: 0x51, 50_000: 0x52,
+    100_000: 0x53, 200_000: 0x54, 250_000: 0x55, 500_000: 0x56, 1_000_000: 0x57,
+}  # fmt: skip
+"Value of a bill in currency units -> count of those accepted."
+BILL_DROP_METERS: Mapping[int, int] = {
+    1: 0x59, 2: 0x5A, 5: 0x5B, 10: 0x5C, 20: 0x5D, 50: 0x5E, 100: 0x5F, 200: 0x60, 500: 0x61, 1_000: 0x62,
+}  # fmt: skip
+
+_ALWAYS = (
+    *range(0x00, 0x0D),          # credits, games, coins (none here: structurally zero), bills, credits now
+    0x15, 0x16, 0x17, 0x18,      # tickets and transfers in total: a machine without them reports 0
+    *range(0x1C, 0x27),          # kinds of wins, total won, hand paid, drop, games since power and door
+    STACKER_COUNT, STACKER_VALUE, BILLS_TO_DROP, PAYBACK,
+)  # fmt: skip
+LEVELS = frozenset({CREDITS_NOW, GAMES_SINCE_POWER, GAMES_SINCE_DOOR, STACKER_COUNT, STACKER_VALUE, PAYBACK})
+"Meters that may fall without anything being wrong."
+WIDE_BYTES = 9
+_CENTS_BYTES = 5
+_USUAL_BYTES = 4
+
+
+class NotEnoughCredits(Exception):
+    """A game was started with fewer credits than it costs; the caller asks `credits` first."""
+
+
+class BillRefused(Exception):
+    """The acceptor does not take this value, or it is no whole number of credits."""
+
+
+class Bank:
+    """Credits and meters. Values are kept without limit; `shown` is what fits on the wire."""
+
+    def __init__(self, persona: Persona) -> None:
+        self._persona = persona
+        codes = {*_ALWAYS, *(BILL_METERS[value] for value in persona.bills)}
+        codes |= {BILL_DROP_METERS[value] for value in persona.bills if value in BILL_DROP_METERS}
+        self._meters: dict[int, int] = {code: 0 for code in sorted(codes - persona.unsupported_meters)}
+        self._hidden: dict[int, int] = {code: 0 for code in persona.unsupported_meters & codes}
+        for code, value in persona.meters_at_start.items():
+            self._put(code, value)
+        self._put(PAYBACK, int(persona.payback))
+        self.slot_door_opened = 0
+        self.power_resets = 0
+        self.last_bill: int | None = None
+
+    # reading
+
+    @property
+    def credits(self) -> int:
+        """Credits the player has now."""
+        return self.value(CREDITS_NOW)
+
+    def value(self, code: int) -> int:
+        """The meter without the limit of its width, whether the model shows it or not. 0 when it does not exist."""
+        return self._meters.get(code, self._hidden.get(code, 0))
+
+    def supports(self, code: int) -> bool:
+        """False: 6F answers size 00, 2F leaves it out, the single poll stays unanswered."""
+        return code in self._meters
+
+    def codes(self) -> Iterator[int]:
+        """All meters this machine shows."""
+        return iter(self._meters)
+
+    def width(self, code: int) -> int:
+        """Bytes of BCD in an extended answer."""
+        if self._persona.wide_meters:
+            return WIDE_BYTES
+        return self.narrow_width(code)
+
+    @staticmethod
+    def narrow_width(code: int) -> int:
+        """Bytes of BCD in a 2F answer, which has no size bytes: 5 for cents, else 4 (sas-core 8)."""
+        return _CENTS_BYTES if 0x0D <= code <= 0x10 or (0x80 <= code <= 0xBD and not code & 1) else _USUAL_BYTES
+
+    def shown(self, code: int, width: int | None = None) -> int:
+        """What a reader sees in this many bytes (default: those of an extended answer); the meter wraps there."""
+        return int(self.value(code) % 10 ** (2 * (self.width(code) if width is None else width)))
+
+    def everything(self) -> dict[int, int]:
+        """All shown meters by code, as an extended answer would carry them."""
+        return {code: self.shown(code) for code in self._meters}
+
+    # moving money
+
+    def insert_bill(self, value: int) -> int:
+        """Accept a bill of so many currency units; returns its credits. Raises BillRefused, and nothing has moved."""
+        credits = value / self._persona.credit
+        if value not in self._persona.bills or credits.denominator != 1:
+            raise BillRefused(f"a bill of {value} is not taken")
+        worth = credits.numerator
+        for code in (CREDITS_NOW, FROM_BILLS, DROP, STACKER_VALUE, BILLS_TO_DROP):
+            self._add(code, worth)
+        self._add(STACKER_COUNT, 1)
+        self._add(BILL_METERS[value], 1)
+        if value in BILL_DROP_METERS:
+            self._add(BILL_DROP_METERS[value], 1)
+        self.last_bill = value
+        return worth
+
+    def wager(self, credits: int) -> None:
+        """The player bets; the game's result follows. Raises NotEnoughCredits, and nothing has moved."""
+        if not 0 < credits <= self.credits:
+            raise NotEnoughCredits(f"a game for {credits} credits with {self.credits} on the machine")
+        self._add(CREDITS_NOW, -credits)
+        self._add(COIN_IN, credits)
+
+    def end_game(self, win: int, *, by_attendant: bool = False) -> None:
+        """The game is over. A win the attendant pays moves its meters only when it is paid."""
+        self._add(GAMES_PLAYED, 1)
+        self._add(GAMES_SINCE_POWER, 1)
+        self._add(GAMES_SINCE_DOOR, 1)
+        self._add(GAMES_WON if win else GAMES_LOST, 1)
+        if win and not by_attendant:
+            for code in (CREDITS_NOW, COIN_OUT, MACHINE_PAID_WIN, TOTAL_WON):
+                self._add(code, win)
+
+    def pay_jackpot(self, credits: int) -> None:
+        """An attendant paid a win by hand and keyed it off."""
+        for code in (JACKPOT, ATTENDANT_PAID_WIN, TOTAL_WON, TOTAL_HAND_PAID):
+            self._add(code, credits)
+
+    def cancel_credits(self) -> int:
+        """An attendant paid out what is on the machine and keyed it off; returns the credits."""
+        credits = self.credits
+        self._add(CREDITS_NOW, -credits)
+        for code in (HAND_PAID_CANCELLED, CANCELLED, TOTAL_HAND_PAID):
+            self._add(code, credits)
+        return credits
+
+    # what is not money
+
+    def empty_stacker(self) -> None:
+        """The cashbox was taken out and an empty one put in."""
+        self._put(STACKER_COUNT, 0)
+        self._put(STACKER_VALUE, 0)
+
+    def open_slot_door(self) -> None:
+        """Counted for poll 1C."""
+        self.slot_door_opened += 1
+
+    def close_slot_door(self) -> None:
+        """Games since the door was closed start again."""
+        self._put(GAMES_SINCE_DOOR, 0)
+
+    def reset_power(self) -> None:
+        """The machine was switched on again."""
+        self.power_resets += 1
+        self._put(GAMES_SINCE_POWER, 0)
+
+    def clear(self) -> None:
+        """RAM clear: all meters and credits are 0, as from the factory."""
+        for code in self._meters:
+            self._meters[code] = 0
+        for code in self._hidden:
+            self._hidden[code] = 0
+        self._put(PAYBACK, int(self._persona.payback))
+        self.slot_door_opened = self.power_resets = 0
+        self.last_bill = None
+
+    def _add(self, code: int, amount: int) -> None:
+        (self._meters if code in self._meters else self._hidden)[code] = self.value(code) + amount
+
+    def _put(self, code: int, value: int) -> None:
+        (self._meters if code in self._meters else self._hidden)[code] = value
