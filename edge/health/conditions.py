@@ -166,7 +166,7 @@ CONDITIONS: Mapping[str, Condition] = _table(
        "Run: hall-edge migrate", (), 503),
     _C("HE3010", "pragma-refused", "alarm", "The database does not take a setting on which durability rests.",
        "Put it on a local file system (ext4, xfs), then run: hallctl doctor", (), 503),
-    _C("HE3011", "chain-broken", "alarm", "A record of the log does not fit its chain: it was changed, or one is missing.",
+    _C("HE3011", "chain-broken", "alarm", "A record of the log does not fit its chain: changed, or one is missing.",
        "Touch nothing, make a copy of the database, and call us.", (), 503),
     _C("HE3012", "bad-envelope", "alarm", "An event could not be put into the form of the log and was set aside.",
        "This is a bug of ours: send a bundle."),

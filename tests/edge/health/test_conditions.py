@@ -7,7 +7,6 @@ import pytest
 
 from edge.health.conditions import BY_CODE, CONDITIONS, condition, told
 
-
 ROOT = Path(__file__).parents[3]
 OUTCOMES = {"done", "identified", "meters-read"}
 "Slugs of what went well: no condition."
