@@ -152,8 +152,9 @@ def record_snapshot(tx: Tx, snapshot: Snapshot, *, pace: Pace = Pace()) -> Recor
     if not replaced and (certain or any(verdict.kind in NEW_GENERATION for verdict in verdicts)):
         generation = open_generation(tx, asset, "ram_clear")
         series = {}
-    elif pending is not None and any(key_of(reading) in known for reading in snapshot.readings):
-        # Compared and found in order; a snapshot of meters never read before would have shown nothing.
+    elif pending is not None and (before is None or any(key_of(reading) in known for reading in snapshot.readings)):
+        # Settled: nothing was there to be cleared, or it was compared and found in order. A snapshot of meters never
+        # read before shows nothing and leaves the question open.
         tx.execute("UPDATE egms SET clear_pending = NULL WHERE asset = ?", (asset,))
     number = _insert_snapshot(tx, snapshot, generation)
     _insert_readings(tx, snapshot, generation, number, verdicts, series)

@@ -121,6 +121,13 @@ def test_a_7a_that_may_be_a_repeat_does_not_open_a_second_generation(hall):
     assert counted(hall, 17, 0x00) == 8
 
 
+def test_a_7a_before_the_very_first_snapshot_is_settled_by_it(hall):
+    note_exception(hall, 17, 0x7A, 12)
+    assert verdicts(read(hall, m00=0, m01=0)) == ["first", "first"]
+    recorded = read(hall, m00=8, m01=1)
+    assert (recorded.cause, recorded.generation, verdicts(recorded)) == (None, 1, ["delta", "delta"])
+
+
 def test_another_machine_at_the_address_counts_nothing_across(hall):
     note_identity(hall, 17, Identity(serial="SN-1"))
     read(hall, m00=50_000, m05=10)
