@@ -1,0 +1,68 @@
+"""The program ``hall-edge``: run | field | front | migrate.
+
+Each part is imported only when asked for: the front never loads the field's code in its process, nor the other way round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from edge import exit_codes
+
+DEFAULT_CONFIG = Path("/etc/hall-edge/config.toml")
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="hall-edge", description="The gateway daemon of a gambling hall.")
+    parser.add_argument("--version", action="store_true", help="print the version and leave")
+    parts = parser.add_subparsers(dest="part", metavar="PART")
+    for name, text in (
+        ("run", "field and front in the foreground, as two child processes"),
+        ("field", "wires and books: the only writer (hall-edge.service)"),
+        ("front", "people and central: reads only (hall-edge-front.service)"),
+        ("migrate", "bring the database to this version's tables; nothing due, nothing written"),
+    ):
+        part = parts.add_parser(name, help=text, description=text)
+        part.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"default {DEFAULT_CONFIG}")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Returns the exit code: 0 clean, 74 storage, 78 configuration, 70 our bug."""
+    arguments = _arguments(argv)
+    if arguments.version:
+        from importlib.metadata import version
+
+        print(f"hall-edge {version('hall-edge')}")
+        return 0
+    if arguments.part is None:
+        _arguments(["--help"])
+        return 2
+    if arguments.part == "run":
+        from edge.run import run
+
+        return run(arguments.config)
+    from edge.config.load import ConfigErrors, load
+
+    try:
+        settings = load(arguments.config)
+    except ConfigErrors as errors:
+        print(errors, file=sys.stderr)
+        return exit_codes.CONFIG
+    if arguments.part == "front":
+        from edge.front.app import run as run_front
+
+        return run_front(settings)
+    if arguments.part == "migrate":
+        from edge.field.coldstart import migrate
+
+        return migrate(settings)
+    from edge.field.app import run as run_field
+
+    return run_field(settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

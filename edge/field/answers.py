@@ -1,0 +1,99 @@
+"""What the front may ask of the field, and the answers. The seam carries; the books and the desk decide."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from protocols.line.tap import TapRecord
+from sync import inbox, outbox
+from sync.db import Transaction
+from sync.envelope import Cursor as LogCursor
+from sync.writer import Writer
+
+from edge.field.commands.dispatch import Dispatch
+from edge.field.journal import Journal
+from edge.field.pollers.sas import SasPoller
+from edge.field.pollers.supervisor import Supervisor
+from edge.seam.connection import Caller
+from edge.seam.messages import Admit, Admitted, Advance, Advanced, CommandFound, Cursor, FindCommand
+
+Tracer = Callable[[str, TapRecord], None]
+
+
+class UnknownLine(Exception):
+    """No such line here."""
+
+    slug = "not-found"
+
+    def __init__(self, line: str) -> None:
+        super().__init__(f"There is no line {line} here.")
+        self.facts = {"line": line}
+
+
+class Answers:
+    """The seam's handlers. ``tracer`` is set to where records of a traced line go."""
+
+    def __init__(
+        self, journal: Journal, writer: Writer, dispatch: Dispatch, poller: SasPoller, supervisor: Supervisor
+    ) -> None:
+        self._journal = journal
+        self._writer = writer
+        self._dispatch = dispatch
+        self._poller = poller
+        self._supervisor = supervisor
+        self.tracer: Tracer | None = None
+
+    async def advance(self, asked: Advance, _caller: Caller) -> Advanced:
+        """Central's own acknowledgement: checked against the log, then moved. Raises DeliveryError with its slug."""
+        cursor = LogCursor(asked.cursor.streamid, asked.cursor.sequence, asked.cursor.sha256)
+
+        def work(tx: Transaction) -> outbox.Advanced:
+            return outbox.advance(tx, asked.consumer, cursor)
+
+        moved = await self._journal.write(work)
+        at = moved.cursor
+        return Advanced(
+            moved=moved.moved, cursor=Cursor(streamid=at.streamid, sequence=at.sequence, sha256=at.sha256)
+        )
+
+    async def admit(self, asked: Admit, _caller: Caller) -> Admitted:
+        """Over a broker the signature counts; over HTTP and the socket the front has checked who is asking."""
+        return await self._dispatch.admit(asked.command.encode(), asked.via)
+
+    async def find_command(self, asked: FindCommand, _caller: Caller) -> CommandFound:
+        """What became of a command; None: it was never admitted here."""
+
+        def work(tx: Transaction) -> dict[str, Any] | None:
+            return inbox.find(tx, asked.central, asked.command_id)
+
+        return CommandFound(command=await self._journal.write(work))
+
+    async def status(self, _caller: Caller) -> Mapping[str, Any]:
+        """Figures of this process, for status, doctor and benchmarks."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return {
+            **self._poller.lateness.figures(),
+            "ticks": self._poller.ticks,
+            "longest_tick_us": round(self._poller.longest_tick_s * 1e6),
+            "cpu_us": round((usage.ru_utime + usage.ru_stime) * 1e6),
+            "rss_kib_peak": usage.ru_maxrss,
+            "commits": self._writer.commits,
+            "waiting": self._writer.waiting,
+            "refused": self._journal.refused,
+            "pid": os.getpid(),
+        }
+
+    async def trace_start(self, line: str) -> None:
+        """Copy a line's traffic to the seam from now on."""
+        tracer = self.tracer
+        try:
+            self._supervisor.trace(line, None if tracer is None else lambda record: tracer(line, record))
+        except KeyError:
+            raise UnknownLine(line) from None
+
+    async def trace_stop(self, line: str) -> None:
+        """Nobody watches this line any more."""
+        self._supervisor.trace(line, None)

@@ -1,0 +1,341 @@
+"""Builds the field and takes it down in order. The only place of this half that knows all of its rooms."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+from protocols.line.line import Line
+from protocols.line.line import LineSettings as WireSettings
+from protocols.line.open import open_line
+from sync import inbox
+from sync.db import Database, Transaction
+from sync.errors import StoreError
+from sync.writer import Writer
+
+from edge import exit_codes
+from edge.board import Board
+from edge.clock import Clock, SystemClock, stamp
+from edge.config.model import LineSettings, Settings
+from edge.field.answers import Answers
+from edge.field.coldstart import Books, SecondField, open_books
+from edge.field.commands.dispatch import CommandKey, Dispatch
+from edge.field.desk import Desk
+from edge.field.found import Found
+from edge.field.journal import Journal, Written
+from edge.field.pollers.hearing import Habits, Hearing
+from edge.field.pollers.sas import SasPoller, Wire
+from edge.field.pollers.supervisor import Supervisor, not_open
+from edge.field.registry import Registry, prepare
+from edge.field.rounds import Rounds
+from edge.hall.events import Fact
+from edge.hall.shapes import Json
+from edge.health.watchdog import Notify, Pillars, Watchdog
+from edge.logs import setup
+from edge.rules.gaming_day import GamingDays
+from edge.rules.meters import Pace
+from edge.seam.server import SeamServer
+from edge.store.markers import mark_clean
+from protocols.sas.host import Host, Start
+from protocols.sas.rules import LineRules
+
+STOP_LINES_WITHIN_S = 1.2
+"""Of the 2 s a stop may take: so long the lines may need to finish their poll and send the 80 that acknowledges it."""
+
+log = structlog.get_logger("field")
+
+
+class Field:
+    """All rooms of the field, built in the order in which they may act."""
+
+    def __init__(self, settings: Settings, books: Books, *, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.books = books
+        self.clock: Clock = clock or SystemClock()
+        self.board = Board()
+        self.desk = Desk()
+        self._subject = f"gateway/{settings.gateway.id}"
+        self._room_waits = False
+
+    async def run(self) -> int:
+        """From the open books to the orderly stop. Returns the exit code."""
+        loop = asyncio.get_running_loop()
+        self._fatal: asyncio.Future[BaseException] = loop.create_future()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        notify = Notify()
+        await self._build(loop, notify)
+        gc.collect()
+        gc.freeze()
+        tasks = self.rounds.tasks(loop)
+        notify.ready("polling begins")
+        log.info("field is ready", lines=len(self.supervisor.wires), machines=len(self.hearing.seats))
+        stopped = loop.create_task(stop.wait())
+        done, _ = await asyncio.wait([stopped, self._fatal, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        code = 0
+        if self._fatal in done:
+            # A storage error is a full stop: nobody is answered any more, the next start reads what the disk has.
+            log.critical("storage failed; nothing more is acknowledged", error=str(self._fatal.result()))
+            code = exit_codes.STORAGE
+        elif stopped not in done:
+            code = exit_codes.BUG
+            for task in done:
+                log.critical("a part of the field died", error=repr(task.exception()))
+        notify.stopping("finishing the polls that are out")
+        if code == 0:
+            await self._stop_lines()
+        for task in (stopped, *tasks):
+            task.cancel()
+        await asyncio.gather(stopped, *tasks, return_exceptions=True)
+        self.poller.close()
+        self.supervisor.close()
+        await self.seam.close()
+        if code == 0:
+            self.writer.close()
+        return code
+
+    async def _build(self, loop: asyncio.AbstractEventLoop, notify: Notify) -> None:
+        settings = self.settings
+        self.writer = Writer(
+            self.books.database,
+            now_utc=self.clock.wall,
+            post=loop.call_soon_threadsafe,
+            on_fatal=lambda error: loop.call_soon_threadsafe(self._die, error),
+            on_commit=self._head_moved,
+        )
+        self.writer.start()
+        self.journal = self._new_journal()
+        self.registry: Registry = await self.journal.write(lambda tx: prepare(tx, settings))
+        for difference in self.registry.differences:
+            log.warning(
+                "configuration and registry differ; the registry counts", egm=difference.asset, what=difference.field
+            )
+        self.journal.know({machine.asset: machine for machine in self.registry.egms})
+        zone = ZoneInfo(settings.hall.time_zone)
+        habits = Habits(
+            currency=settings.hall.currency,
+            snapshot_codes=tuple(settings.polling.meters),
+            snapshot_every_s=float(settings.polling.meters_every_s),
+            hall_time=lambda: self.clock.wall().astimezone(zone),
+        )
+        self.hearing = Hearing(self.journal, self.board, self.desk, self.clock, habits)
+        self.hearing.full = self._books_are_full
+        self.poller = SasPoller(self.hearing, monotonic=self.clock.monotonic)
+        self.hearing.poller = self.poller
+        self.supervisor = Supervisor(self.poller, self.hearing, self.journal, self.board, self.clock)
+        unclean = self._build_lines()
+        self.dispatch = Dispatch(
+            gateway=settings.gateway.id,
+            hearing=self.hearing,
+            desk=self.desk,
+            write=self.journal.write,
+            record=self._record_quietly,
+            clock=self.clock,
+            keys={
+                key.key_id: CommandKey(key.key_id, bytes.fromhex(key.ed25519), key.central)
+                for key in settings.command_keys
+            },
+            snapshot_codes=habits.snapshot_codes,
+            hall_time=habits.hall_time,
+        )
+        with contextlib.closing(Database(self.books.database).open_reader()) as reader:
+            self.dispatch.resume(inbox.open_commands(reader))
+        self._tell_started(unclean)
+        answers = Answers(self.journal, self.writer, self.dispatch, self.poller, self.supervisor)
+        socket = Path(settings.gateway.run_directory) / "field.sock"
+        self.seam = SeamServer(socket, answers, self.board, _version(), on_bug=self._die)
+        answers.tracer = lambda line, r: self.seam.trace(line, r.at, r.direction, r.data, r.flags)
+        await self.seam.start()
+        self._head_moved()
+        pillars = Pillars()
+        self.rounds = Rounds(
+            clock=self.clock,
+            board=self.board,
+            writer=self.writer,
+            poller=self.poller,
+            hearing=self.hearing,
+            supervisor=self.supervisor,
+            dispatch=self.dispatch,
+            watchdog=Watchdog(notify, pillars),
+            pillars=pillars,
+            record=self._record_quietly,
+            subject=self._subject,
+        )
+        self.poller.start(loop)
+
+    def _new_journal(self) -> Journal:
+        settings, polling = self.settings, self.settings.polling
+        return Journal(
+            self.writer,
+            source=f"urn:hall:{settings.hall.id}:gw:{settings.gateway.id}",
+            gaming_day=GamingDays.of(settings.hall.time_zone, settings.hall.gaming_day_start).label,
+            quality=self.clock.quality,
+            incidents=self.books.incidents,
+            pace=Pace(
+                credits_per_hour=polling.credits_per_hour,
+                cents_per_hour=polling.cents_per_hour,
+                count_per_hour=polling.games_per_hour,
+            ),
+        )
+
+    def _build_lines(self) -> list[str]:
+        """A host for each SAS line that has machines. Returns the lines that stay silent first (decision 11)."""
+        now = self.clock.monotonic()
+        unclean: list[str] = []
+        lines = [line for line in self.settings.lines if line.is_sas and line.enabled]
+        for place, line in enumerate(lines):
+            here = [machine for machine in self.registry.egms if machine.line == line.name]
+            self.board.update_line(line.name, label=line.label, url=line.url, assets=[m.asset for m in here])
+            if not here:
+                continue
+            clean = line.name in self.registry.clean_lines
+            if not clean:
+                unclean.append(line.name)
+            rules = LineRules(
+                poll_interval_s=max(0.040, line.poll_ms / 1000),
+                reply_within_s=line.reply_within_ms / 1000,
+                silence_s=line.silence_ms / 1000,
+                after_three_tries=line.after_three_tries,
+            )
+            start = Start.CLEAN if clean else Start.UNCLEAN
+            opens_at = now + (rules.clean_pause_s if clean else rules.silence_s)
+            host = Host(
+                [machine.address for machine in here],
+                rules,
+                now=now,
+                start=start,
+                # Spread over the period, or all lines would want their first poll in one tick.
+                first_poll_at=opens_at + rules.poll_interval_s * place / len(lines),
+                last_exceptions={m.address: self.registry.last_exceptions.get(m.asset) for m in here},
+            )
+            wire = Wire(line.name, not_open(line.name), host)
+            for machine in here:
+                self.hearing.seat(machine, wire)
+                self.board.add_egm(
+                    machine.asset,
+                    line=machine.line,
+                    address=machine.address,
+                    location=machine.location,
+                    label=machine.label,
+                    serial=machine.identity.serial,
+                    game_id=machine.identity.game_id,
+                    generation=machine.generation,
+                )
+            self.supervisor.add(wire, _opener(line), [machine.asset for machine in here])
+        return unclean
+
+    def _tell_started(self, unclean: list[str]) -> None:
+        last = "first" if self.registry.first_run else "unclean" if unclean else "clean"
+        data: dict[str, Json] = {
+            "version": _version(),
+            "last_stop": last,
+            "lines_unclean": list(unclean),
+            "clock": self.clock.quality(),
+            "sqlite": sqlite3.sqlite_version,
+        }
+        self._record_quietly([Fact("hall.gateway.started.v1", self._subject, self.clock.wall(), data)])
+        self.board.update_gateway(
+            gateway=self.settings.gateway.id,
+            hall=self.settings.hall.name,
+            version=_version(),
+            started_at=stamp(self.clock.wall()),
+            state="running",
+            clock=self.clock.quality(),
+        )
+
+    async def _stop_lines(self) -> None:
+        """Each line finishes its poll, what it heard is stored, the 80 that acknowledges it leaves; then its marker."""
+        self.rounds.stopping = True
+        self.hearing.stop()
+        self.board.update_gateway(state="stopping")
+        wires = [wire for wire in self.supervisor.wires if wire.open]
+        now = self.clock.monotonic()
+        for wire in wires:
+            wire.host.stop(now)
+            self.poller.touch(wire)
+        deadline = now + STOP_LINES_WITHIN_S
+        while self.clock.monotonic() < deadline:
+            if all(wire.ended or wire.host.cannot_stop_clean for wire in wires):
+                break
+            await asyncio.sleep(0.01)
+        clean = [wire for wire in wires if wire.ended]
+        for wire in self.supervisor.wires:
+            self.poller.drop(wire)
+        ended = len(clean) == len(self.supervisor.wires)
+        data: dict[str, Json] = {"reason": "asked to stop", "clean": ended}
+        fact = Fact("hall.gateway.stopped.v1", self._subject, self.clock.wall(), data)
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.journal.record([fact], lambda _written, _error: stored.set_result(None), urgent=True)
+        await stored
+
+        def mark(tx: Transaction) -> None:
+            for wire in clean:
+                mark_clean(tx, wire.name)
+
+        await self.journal.write(mark)
+        log.info("lines stopped", clean=len(clean), lines=len(self.supervisor.wires))
+
+    def _die(self, error: BaseException) -> None:
+        if not self._fatal.done():
+            self._fatal.set_result(error)
+
+    def _head_moved(self) -> None:
+        if not hasattr(self, "seam"):
+            return
+        head = self.writer.head
+        self.board.update_gateway(streamid=head.cursor.streamid, epoch=head.epoch, sequence=head.cursor.sequence)
+        self.seam.announce_head(head.position, head.cursor)
+
+    def _books_are_full(self) -> None:
+        self.board.update_gateway(state="held")
+        if not self._room_waits:
+            self._room_waits = True
+            asyncio.get_running_loop().call_later(2.0, self._try_again)
+
+    def _try_again(self) -> None:
+        self._room_waits = False
+        self.board.update_gateway(state="running")
+        self.hearing.room_again()
+
+    def _record_quietly(self, found: list[Fact] | list[Found]) -> None:
+        def done(_written: Written | None, error: Exception | None) -> None:
+            if error is not None:
+                log.error("a fact was refused by the books", error=str(error))
+
+        self.journal.record(found, done)
+
+
+def _opener(line: LineSettings) -> Callable[[float], Line]:
+    def open_it(now: float) -> Line:
+        return open_line(line.url, name=line.name, settings=WireSettings(baud=line.baud), now=now)
+
+    return open_it
+
+
+def _version() -> str:
+    try:
+        return version("hall-edge")
+    except PackageNotFoundError:
+        return "source"
+
+
+def run(settings: Settings) -> int:
+    """``hall-edge field``. Exit codes: 0 clean, 70 bug, 74 storage."""
+    setup(settings.log.level, part="field", monotonic=time.monotonic)
+    try:
+        books = open_books(settings)
+    except (SecondField, StoreError, OSError, sqlite3.Error) as error:
+        print(f"hall-edge field: {error}", file=sys.stderr)
+        return exit_codes.STORAGE
+    return asyncio.run(Field(settings, books).run())

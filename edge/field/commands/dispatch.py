@@ -1,0 +1,187 @@
+"""A command arrives: is it one of ours, is it allowed, was it here before; then it goes to the desk of its machine.
+
+One table from kind to what it asks. The reply says admitted or refused, with a code; the truth is the event that follows.
+Over a broker every command must carry a signature that holds; over HTTP the key of the caller was checked by the front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sync import inbox
+from sync.commands import Command, parse, verify
+from sync.db import Transaction
+from sync.errors import CommandError
+
+from edge.clock import Clock, stamp
+from edge.field.commands import devices, meters
+from edge.field.desk import CommandRef, Desk, DeskFull, Slip
+from edge.field.found import CommandEnded, Found
+from edge.field.pollers.hearing import Hearing
+from edge.hall.events import Fact
+from edge.hall.requests import Request
+from edge.hall.shapes import Json, checker
+from edge.seam.messages import Admitted
+
+Via = Literal["http", "mqtt", "socket"]
+OPEN_MAX = 1000
+"""Commands without an outcome, over all machines; more are refused with ``rate-limited``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one kind of command takes and asks."""
+
+    body: Callable[[object], str | None]
+    "None when the body is right, otherwise what is wrong with it."
+    request: Callable[[Mapping[str, int]], Request]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandKey:
+    """A public key commands may be signed with; ``central`` None: any."""
+
+    key_id: str
+    ed25519: bytes
+    central: str | None
+
+
+class Dispatch:
+    """One per field."""
+
+    def __init__(
+        self,
+        *,
+        gateway: str,
+        hearing: Hearing,
+        desk: Desk,
+        write: Callable[[Callable[[Transaction], inbox.Admission]], Awaitable[inbox.Admission]],
+        record: Callable[[list[Found]], None],
+        clock: Clock,
+        keys: Mapping[str, CommandKey],
+        snapshot_codes: tuple[int, ...],
+        hall_time: Callable[[], datetime],
+    ) -> None:
+        self._gateway = gateway
+        self._hearing = hearing
+        self._desk = desk
+        self._write = write
+        self._record = record
+        self._clock = clock
+        self._keys = keys
+        self._open = 0
+        body = checker(devices.ASSET_BODY)
+        self.orders: Mapping[str, Order] = {
+            "egm.enable": Order(body, lambda b: devices.enable(dict(b), hall_time())),
+            "egm.disable": Order(body, lambda b: devices.disable(dict(b), hall_time())),
+            "egm.clock.set": Order(body, lambda b: devices.set_clock(dict(b), hall_time())),
+            "egm.meters.read": Order(body, lambda b: meters.read_now(b["asset"], snapshot_codes)),
+        }
+
+    async def admit(self, raw: bytes, via: Via) -> Admitted:
+        """Take a command in. What came in never raises; the decision is on disk when it returns."""
+        try:
+            command = parse(raw)
+            self._check_signature(command, via)
+            order = self.orders.get(command.kind)
+            if order is None:
+                return _refused(command, "unknown-kind", f"There is no command {command.kind!r}.")
+            wrong = order.body(command.body)
+            if wrong is not None:
+                return _refused(command, "validation", f"The body of {command.kind}: {wrong}.")
+            if command.body["asset"] not in self._hearing.seats:
+                return _refused(command, "not-found", f"No machine {command.body['asset']} is enrolled here.")
+        except CommandError as error:
+            return Admitted(status=error.slug, text=str(error))
+        slip = self._slip(command, order)
+        if self._desk.depth(slip.request.asset) >= 32:
+            return _refused(command, "rate-limited", f"Machine {slip.request.asset} has too many requests waiting.")
+        now = self._clock.wall()
+        try:
+            admission = await self._write(lambda tx: inbox.admit(tx, command, gateway=self._gateway, now=now))
+        except CommandError as error:
+            return _refused(command, error.slug, str(error))
+        if admission.status == "admitted":
+            self._put(slip)
+        return Admitted(
+            status=admission.status,
+            command_id=command.command_id,
+            text=_TEXTS.get(admission.status, ""),
+            result=admission.result,
+        )
+
+    def resume(self, commands: list[Command]) -> None:
+        """After a start: what was admitted and has no outcome goes to the desk again; all of them may be repeated."""
+        for command in commands:
+            order = self.orders.get(command.kind)
+            if order is not None and command.body.get("asset") in self._hearing.seats:
+                self._put(self._slip(command, order))
+
+    def expire(self) -> None:
+        """Called about once a second: what was too late and was never sent ends as ``hall.command.expired.v1``."""
+        now = self._clock.wall()
+        found: list[Found] = []
+        for slip in self._desk.withdraw_expired(now):
+            if slip.command is None or slip.expires_at is None:
+                continue
+            data: dict[str, Json] = {
+                "central": slip.command.central,
+                "command_id": slip.command.command_id,
+                "kind": slip.command.kind,
+                "asset": slip.request.asset,
+                "expired_at": stamp(slip.expires_at),
+            }
+            fact = Fact("hall.command.expired.v1", f"egm/{slip.request.asset}", now, data)
+            found.append(CommandEnded(slip.command.central, slip.command.command_id, fact))
+        if found:
+            self._record(found)
+
+    def _put(self, slip: Slip) -> None:
+        try:
+            self._hearing.ask(slip)
+        except DeskFull as full:
+            assert slip.command is not None
+            now = self._clock.wall()
+            data: dict[str, Json] = {
+                "central": slip.command.central,
+                "command_id": slip.command.command_id,
+                "kind": slip.command.kind,
+                "asset": slip.request.asset,
+                "error": full.slug,
+                "text": str(full),
+            }
+            fact = Fact("hall.command.failed.v1", f"egm/{slip.request.asset}", now, data)
+            self._record([CommandEnded(slip.command.central, slip.command.command_id, fact)])
+
+    def _slip(self, command: Command, order: Order) -> Slip:
+        return Slip(
+            order.request(command.body),
+            CommandRef(command.central, command.command_id, command.kind),
+            command.expires_at,
+        )
+
+    def _check_signature(self, command: Command, via: Via) -> None:
+        if via != "mqtt":
+            return
+        key = self._keys.get(command.key_id or "")
+        if key is None or (key.central is not None and key.central != command.central):
+            raise CommandError.of("unsigned", "The command is not signed with a key of its central.")
+        verify(command, key.ed25519)
+
+
+def _refused(command: Command, status: str, text: str) -> Admitted:
+    return Admitted(status=status, command_id=command.command_id, text=text)
+
+
+_TEXTS: Mapping[str, str] = {
+    "repeated": "This command was here before; nothing was done again.",
+    "conflict": "This command id was used before with another content. Nothing was done.",
+    "expired": "The command was too late: its time is over. Nothing was done.",
+    "wrong-epoch": "The command names another stream of records than the present one. Ask what became of it first.",
+    "stale-term": "A central with a higher term has spoken since. Nothing was done.",
+    "wrong-gateway": "The command is for another gateway.",
+    "too-old": "The command is older than what this gateway still remembers. Nothing was done.",
+}

@@ -1,0 +1,1 @@
+"""What drives the wires: one tick for all SAS lines. Conductors without opinions."""

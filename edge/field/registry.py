@@ -1,0 +1,46 @@
+"""What the field must know, and undo, before its first frame: one transaction.
+
+Who sits where, which exception was stored last of each machine, who reads the log; and no line counts as cleanly stopped
+any more. Until this is on disk nothing may leave on any wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sync import outbox
+from sync.db import Transaction
+
+from edge.config.model import Settings
+from edge.hall.devices import Egm
+from edge.store.devices import Seed, SeedDifference, egms, seed_egms
+from edge.store.last_exceptions import last_exception
+from edge.store.markers import clear_markers, take_markers
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The hall as the books know it at this start."""
+
+    egms: Sequence[Egm]
+    differences: Sequence[SeedDifference]
+    last_exceptions: Mapping[int, int]
+    "By asset: code of the exception stored last."
+    clean_lines: frozenset[str]
+    "Lines whose last stop is proven clean."
+    first_run: bool
+    "No machine was known before."
+
+
+def prepare(tx: Transaction, settings: Settings) -> Registry:
+    """Seed the registry, register the consumers, take the markers away."""
+    first_run = not egms(tx, all_of_them=True)
+    seeds = [Seed(e.asset, e.line, e.address, e.location, e.label) for e in settings.egms]
+    differences = seed_egms(tx, seeds)
+    outbox.ensure_consumers(tx, {consumer.name: consumer.required for consumer in settings.consumers})
+    markers = take_markers(tx)
+    clear_markers(tx, markers)
+    machines = egms(tx)
+    last = {m.asset: found.code for m in machines if (found := last_exception(tx, m.asset)) is not None}
+    return Registry(machines, differences, last, frozenset(markers), first_run)

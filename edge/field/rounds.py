@@ -1,0 +1,140 @@
+"""What the field does again and again beside the tick: open lines, refresh the board, expire commands, beat for systemd."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+from sync.writer import Writer
+
+from edge.board import Board
+from edge.clock import Clock, stamp
+from edge.field.commands.dispatch import Dispatch
+from edge.field.pollers.hearing import Hearing
+from edge.field.pollers.sas import SasPoller
+from edge.field.pollers.supervisor import Supervisor
+from edge.hall.events import Fact
+from edge.hall.shapes import Json
+from edge.health.watchdog import Pillars, Watchdog
+
+LOOK_S = 0.05
+FLUSH_S = 0.1
+REFRESH_S = 1.0
+LINE_LIMIT_S = 12.0
+"""A line's turn, the longest silence after three lost tries included, comes to its end within this."""
+WRITER_LIMIT_S = 10.0
+"""A commit on a very slow disk takes seconds; longer than this is a stuck disk."""
+
+
+class Rounds:
+    """The regular work of the field. ``stopping`` ends what could begin something new."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        board: Board,
+        writer: Writer,
+        poller: SasPoller,
+        hearing: Hearing,
+        supervisor: Supervisor,
+        dispatch: Dispatch,
+        watchdog: Watchdog,
+        pillars: Pillars,
+        record: Callable[[list[Fact]], None],
+        subject: str,
+    ) -> None:
+        self._clock = clock
+        self._board = board
+        self._writer = writer
+        self._poller = poller
+        self._hearing = hearing
+        self._supervisor = supervisor
+        self._dispatch = dispatch
+        self._watchdog = watchdog
+        self._pillars = pillars
+        self._record = record
+        self._subject = subject
+        self._commits_seen = 0
+        self.stopping = False
+        now = clock.monotonic()
+        pillars.add("writer", WRITER_LIMIT_S, now)
+        for wire in supervisor.wires:
+            pillars.add(f"line {wire.name}", LINE_LIMIT_S, now)
+
+    def tasks(self, loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[None]]:
+        """Start them; a round that raises ends its task, and with it the field."""
+        return [
+            loop.create_task(_every(LOOK_S, self.look), name="look"),
+            loop.create_task(_every(FLUSH_S, self.flush), name="flush"),
+            loop.create_task(_every(REFRESH_S, self.refresh), name="refresh"),
+        ]
+
+    def look(self) -> None:
+        """Lines that are due to be opened, or have become ready."""
+        if not self.stopping:
+            self._supervisor.look(self._clock.monotonic())
+
+    def flush(self) -> None:
+        """Changes of the board go out."""
+        self._board.flush(self._clock.monotonic())
+
+    def refresh(self) -> None:
+        """Once a second."""
+        now = self._clock.monotonic()
+        if not self.stopping:
+            self._hearing.ask_due_snapshots(now)
+            self._dispatch.expire()
+        self._show(now)
+        self._note_clock_step()
+        self._beat(now)
+
+    def _show(self, now: float) -> None:
+        wall = self._clock.wall()
+        for seat in self._hearing.seats.values():
+            stats = seat.wire.host.stats(seat.egm.address)
+            heard = stats.last_heard_at
+            self._board.update_egm(
+                seat.egm.asset,
+                polls=stats.polls,
+                answers=stats.answers,
+                misses=stats.misses,
+                bad_replies=stats.bad_crc + stats.bad_other,
+                last_heard_at=None if heard is None else stamp(wall - timedelta(seconds=now - heard)),
+            )
+        for wire in self._supervisor.wires:
+            self._board.update_line(wire.name, polls=wire.polls)
+        figures = self._poller.lateness.figures()
+        self._board.update_gateway(
+            commits=self._writer.commits,
+            waiting=self._writer.waiting,
+            clock=self._clock.quality(),
+            late_ms_p99=figures["lateness_p99_us"] // 1000,
+        )
+
+    def _note_clock_step(self) -> None:
+        step = self._clock.step()
+        if step is None:
+            return
+        offset = (step.days * 86_400 + step.seconds) * 1000 + step.microseconds // 1000
+        data: dict[str, Json] = {"offset_ms": offset, "clock": self._clock.quality()}
+        self._record([Fact("hall.gateway.clock.stepped.v1", self._subject, self._clock.wall(), data)])
+
+    def _beat(self, now: float) -> None:
+        if self._writer.waiting == 0 or self._writer.commits != self._commits_seen:
+            self._pillars.moved("writer", now)
+        self._commits_seen = self._writer.commits
+        for wire in self._supervisor.wires:
+            # A line that is away is being opened again by look(); a blocked one waits for the writer, which is watched.
+            if not wire.open or wire.blocked or now - wire.last_cycle_at < LINE_LIMIT_S:
+                self._pillars.moved(f"line {wire.name}", now)
+        up = sum(seat.up for seat in self._hearing.seats.values())
+        status = f"{up} of {len(self._hearing.seats)} machines on line · {self._writer.waiting} facts waiting"
+        self._watchdog.beat(now, status)
+
+
+async def _every(seconds: float, work: Callable[[], None]) -> None:
+    while True:
+        work()
+        await asyncio.sleep(seconds)

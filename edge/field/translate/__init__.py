@@ -1,0 +1,1 @@
+"""(pure) The only place where wire words meet hall words."""
