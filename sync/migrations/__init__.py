@@ -1,0 +1,5 @@
+"""Changes of the log's own tables, in order; forward only, additive within a major version."""
+
+from sync.migrations.m001_log import migrations as log
+
+MIGRATIONS = (log,)
