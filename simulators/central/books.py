@@ -271,7 +271,9 @@ def summarize(records: Iterable[Record], anchors: Mapping[str, Position] | None 
             summary.findings.append(Finding(kind, record.streamid, record.sequence, text))
         chain = chain_next(here.chain, record.sequence, record.body)
         if chain != record.chain:
-            summary.findings.append(Finding("chain", record.streamid, record.sequence, "the hash does not fit the body"))
+            summary.findings.append(
+                Finding("chain", record.streamid, record.sequence, "the hash does not fit the body")
+            )
         said = identity(record.body)
         if said != (record.streamid, record.epoch, record.sequence):
             summary.findings.append(Finding("identity", record.streamid, record.sequence, f"the body says {said}"))

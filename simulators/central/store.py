@@ -1,4 +1,4 @@
-"""Central's books on disk: one SQLite file that survives SIGKILL and power cuts. Nothing is acknowledged before it is here.
+"""Central's books on disk: one SQLite file that survives SIGKILL and power cuts. Nothing is acknowledged before.
 
 `take` returns after the commit (WAL, synchronous=FULL); only then may the caller acknowledge `position`.
 """
@@ -78,7 +78,8 @@ class CentralStore:
     def position(self) -> Position | None:
         """The last record that is here without a gap, in the newest epoch; None: the books are empty."""
         row = self._db.execute(
-            "SELECT streamid, epoch, sequence, chain FROM record ORDER BY epoch DESC, streamid DESC, sequence DESC LIMIT 1"
+            "SELECT streamid, epoch, sequence, chain FROM record "
+            "ORDER BY epoch DESC, streamid DESC, sequence DESC LIMIT 1"
         ).fetchone()
         return None if row is None else Position(*row)
 
@@ -175,7 +176,7 @@ class CentralStore:
     def findings(self) -> list[Finding]:
         """What was odd about arrivals, oldest first."""
         rows = self._db.execute("SELECT kind, streamid, sequence, text, is_fault FROM finding ORDER BY number")
-        return [Finding(*row[:4], bool(row[4])) for row in rows]
+        return [Finding(kind, streamid, sequence, text, bool(fault)) for kind, streamid, sequence, text, fault in rows]
 
     def summary(self) -> Summary:
         """Read everything and check it again."""

@@ -30,7 +30,7 @@ BILL_DROP_METERS: Mapping[int, int] = {
 }  # fmt: skip
 
 _ALWAYS = (
-    *range(0x00, 0x0D),          # credits, games, coins (none here: structurally zero), bills, credits now
+    *range(0x0D),                # credits, games, coins (none here: structurally zero), bills, credits now
     0x15, 0x16, 0x17, 0x18,      # tickets and transfers in total: a machine without them reports 0
     *range(0x1C, 0x27),          # kinds of wins, total won, hand paid, drop, games since power and door
     STACKER_COUNT, STACKER_VALUE, BILLS_TO_DROP, PAYBACK,
@@ -57,8 +57,8 @@ class Bank:
         self._persona = persona
         codes = {*_ALWAYS, *(BILL_METERS[value] for value in persona.bills)}
         codes |= {BILL_DROP_METERS[value] for value in persona.bills if value in BILL_DROP_METERS}
-        self._meters: dict[int, int] = {code: 0 for code in sorted(codes - persona.unsupported_meters)}
-        self._hidden: dict[int, int] = {code: 0 for code in persona.unsupported_meters & codes}
+        self._meters: dict[int, int] = dict.fromkeys(sorted(codes - persona.unsupported_meters), 0)
+        self._hidden: dict[int, int] = dict.fromkeys(persona.unsupported_meters & codes, 0)
         for code, value in persona.meters_at_start.items():
             self._put(code, value)
         self._put(PAYBACK, int(persona.payback))
@@ -108,10 +108,10 @@ class Bank:
 
     def insert_bill(self, value: int) -> int:
         """Accept a bill of so many currency units; returns its credits. Raises BillRefused, and nothing has moved."""
-        credits = value / self._persona.credit
-        if value not in self._persona.bills or credits.denominator != 1:
+        exact = value / self._persona.credit
+        if value not in self._persona.bills or exact.denominator != 1:
             raise BillRefused(f"a bill of {value} is not taken")
-        worth = credits.numerator
+        worth = exact.numerator
         for code in (CREDITS_NOW, FROM_BILLS, DROP, STACKER_VALUE, BILLS_TO_DROP):
             self._add(code, worth)
         self._add(STACKER_COUNT, 1)
@@ -121,12 +121,12 @@ class Bank:
         self.last_bill = value
         return worth
 
-    def wager(self, credits: int) -> None:
+    def wager(self, bet: int) -> None:
         """The player bets; the game's result follows. Raises NotEnoughCredits, and nothing has moved."""
-        if not 0 < credits <= self.credits:
-            raise NotEnoughCredits(f"a game for {credits} credits with {self.credits} on the machine")
-        self._add(CREDITS_NOW, -credits)
-        self._add(COIN_IN, credits)
+        if not 0 < bet <= self.credits:
+            raise NotEnoughCredits(f"a game for {bet} credits with {self.credits} on the machine")
+        self._add(CREDITS_NOW, -bet)
+        self._add(COIN_IN, bet)
 
     def end_game(self, win: int, *, by_attendant: bool = False) -> None:
         """The game is over. A win the attendant pays moves its meters only when it is paid."""
@@ -138,18 +138,18 @@ class Bank:
             for code in (CREDITS_NOW, COIN_OUT, MACHINE_PAID_WIN, TOTAL_WON):
                 self._add(code, win)
 
-    def pay_jackpot(self, credits: int) -> None:
+    def pay_jackpot(self, win: int) -> None:
         """An attendant paid a win by hand and keyed it off."""
         for code in (JACKPOT, ATTENDANT_PAID_WIN, TOTAL_WON, TOTAL_HAND_PAID):
-            self._add(code, credits)
+            self._add(code, win)
 
     def cancel_credits(self) -> int:
         """An attendant paid out what is on the machine and keyed it off; returns the credits."""
-        credits = self.credits
-        self._add(CREDITS_NOW, -credits)
+        sum_paid = self.credits
+        self._add(CREDITS_NOW, -sum_paid)
         for code in (HAND_PAID_CANCELLED, CANCELLED, TOTAL_HAND_PAID):
-            self._add(code, credits)
-        return credits
+            self._add(code, sum_paid)
+        return sum_paid
 
     # what is not money
 

@@ -35,9 +35,9 @@ class Game:
         self._max_bet = max_bet
         self._rules = rules or GameRules()
 
-    def play(self, credits: int) -> Round | None:
+    def play(self, on_machine: int) -> Round | None:
         """The next game a player with these credits plays; None when there is not even one credit."""
-        limit = min(self._max_bet, credits)
+        limit = min(self._max_bet, on_machine)
         if limit < 1:
             return None
         wager = 1 + self._dice.below(limit)

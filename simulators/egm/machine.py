@@ -21,7 +21,6 @@ from simulators.egm.cabinet import (
     POWER_LOST,
     TROUBLES,
     Cabinet,
-    NoSuchThing,
 )
 from simulators.egm.dice import Dice
 from simulators.egm.game import Game, GameRules, Round
@@ -303,13 +302,13 @@ class Machine:
         self._report(CASH_OUT_PRESSED)
         self._lock(Handpay("cancelled", self.bank.credits), at)
 
-    def win_jackpot(self, credits: int, at: float) -> None:
+    def win_jackpot(self, win: int, at: float) -> None:
         """A game that wins so much that an attendant must pay. Raises BadAct when no game can be played."""
         if not self.may_play or not self.bank.credits:
             raise BadAct("no game can be played now")
         self.bank.wager(1)
-        self.bank.end_game(credits, by_attendant=True)
-        self._lock(Handpay("jackpot", credits), at)
+        self.bank.end_game(win, by_attendant=True)
+        self._lock(Handpay("jackpot", win), at)
 
     def reset_handpay(self) -> None:
         """An attendant paid and turned the key. Raises BadAct when there is nothing to pay."""
@@ -334,6 +333,11 @@ class Machine:
         self.bank.reset_power()
         for code in self.cabinet.power_on():
             self._report(code)
+
+    def power_cycle(self) -> None:
+        """Off and on again at once."""
+        self.power_off()
+        self.power_on()
 
     def clear_memory(self) -> None:
         """RAM clear: 18, 17, 7A; meters and credits start again (sas-core 9.5)."""
@@ -361,28 +365,25 @@ class Machine:
             "reset_handpay": self.reset_handpay,
             "power_off": self.power_off,
             "power_on": self.power_on,
-            "power_cycle": lambda: (self.power_off(), self.power_on()),
+            "power_cycle": self.power_cycle,
             "ram_clear": self.clear_memory,
             "enable": lambda: setattr(self, "is_enabled", True),
             "disable": lambda: setattr(self, "is_enabled", False),
             "options": lambda: self._report(OPTIONS_CHANGED),
         }
         verb, _, name = what.partition("_")
-        try:
-            if what in acts:
-                acts[what]()
-            elif what in MOMENTS:
-                self._report(MOMENTS[what])
-            elif what == "exception" and number is not None and 0 < number <= 0xFF:
-                self._report(number)
-            elif what == "events":
-                for _ in range(1 if number is None else number):
-                    self._happen()
-            elif verb in ("open", "begin"):
-                self.begin(name)
-            elif verb in ("close", "end"):
-                self.end(name)
-            else:
-                raise NoSuchThing(what)
-        except NoSuchThing as unknown:
-            raise BadAct(f"the machine has no {unknown}") from unknown
+        if what in acts:
+            acts[what]()
+        elif what in MOMENTS:
+            self._report(MOMENTS[what])
+        elif what == "exception" and number is not None and 0 < number <= 0xFF:
+            self._report(number)
+        elif what == "events":
+            for _ in range(1 if number is None else number):
+                self._happen()
+        elif verb in ("open", "begin") and name in TROUBLES:
+            self.begin(name)
+        elif verb in ("close", "end") and name in TROUBLES:
+            self.end(name)
+        else:
+            raise BadAct(f"the machine cannot do {what!r}")
