@@ -18,7 +18,6 @@ from typing import Literal, cast, overload
 from edge.board import Board, Change
 from edge.errors import StaleMirror
 from edge.seam.errors import BadMessage, FieldAway, ForeignVersion, Refusal
-from edge.seam.head import HeadWatch
 from edge.seam.messages import (
     LINE_MAX,
     VERSION,
@@ -47,6 +46,8 @@ from edge.seam.messages import (
     encode,
     to_front,
 )
+from sync.envelope import Cursor as LogCursor
+from sync.headwatch import HeadWatch
 
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 1.0
@@ -90,6 +91,7 @@ class SeamClient:
         self._on_return: list[Callable[[], None]] = []
         self._parts: list[BoardSnapshot] = []
         self._viewers: dict[str, set[asyncio.Queue[TraceLines | None]]] = {}
+        self._loss = asyncio.Event()
         self._tracing: set[str] = set()
         "Lines that this connection has asked for."
 
@@ -100,6 +102,11 @@ class SeamClient:
     def on_return(self, callback: Callable[[], None]) -> None:
         """Call this when the board and the head of the log are here again."""
         self._on_return.append(callback)
+
+    async def wait_lost(self) -> None:
+        """Until the seam is lost; at once if it is not up. For whoever waits for something only the field can bring."""
+        if self.connected:
+            await self._loss.wait()
 
     def mirror_age(self, now: float | None = None) -> float | None:
         """Seconds since the field was last heard; None: never."""
@@ -237,7 +244,10 @@ class SeamClient:
             case BoardChange():
                 self.mirror.apply(cast("Change", message.change), self._heard_at)
             case Head():
-                self.head.tell(message.position, message.cursor)
+                at = message.cursor
+                self.head.move(
+                    message.position, None if at is None else LogCursor(at.streamid, at.sequence, at.sha256)
+                )
                 if not self.connected:
                     self._returned()
             case Beat():
@@ -289,7 +299,10 @@ class SeamClient:
                 future.set_exception(FieldAway("The field was lost before it answered"))
         self._open.clear()
         self._tracing.clear()
-        self.head.lost()
+        # What comes back may be another log; until then nothing is known of its head.
+        self.head.move(0)
+        self._loss.set()
+        self._loss = asyncio.Event()
         for viewers in self._viewers.values():
             for queue in viewers:
                 queue.put_nowait(None)

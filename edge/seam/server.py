@@ -323,12 +323,19 @@ class SeamServer:
 
 
 def _refusal(id_: int, slug: str, error: Exception) -> Refused:
-    facts: dict[str, Any] = {}
-    for name, value in (getattr(error, "facts", None) or {}).items():
-        if value is None or isinstance(value, bool | int | str):
-            facts[str(name)] = value
-        elif hasattr(value, "streamid"):
-            facts[str(name)] = {"streamid": value.streamid, "sequence": value.sequence, "sha256": value.sha256}
-        else:
-            facts[str(name)] = str(value)[:500]
-    return Refused(id=id_, reason=slug, text=str(error)[:2000], facts=facts)
+    facts = getattr(error, "facts", None) or {}
+    told = {str(name): plain(value) for name, value in facts.items()}
+    return Refused(id=id_, reason=slug, text=str(error)[:2000], facts=told)
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """A fact of an error as JSON: cursors as objects, what cannot travel as short text."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if hasattr(value, "streamid") and hasattr(value, "sha256"):
+        return {"streamid": value.streamid, "sequence": value.sequence, "sha256": value.sha256}
+    if depth < 4 and isinstance(value, Mapping):
+        return {str(name): plain(part, depth + 1) for name, part in value.items()}
+    if depth < 4 and isinstance(value, list | tuple) and len(value) <= 1000:
+        return [plain(part, depth + 1) for part in value]
+    return str(value)[:500]
