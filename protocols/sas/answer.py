@@ -83,11 +83,12 @@ def _event_frame(address: int, heard: bytes, *, ended: bool) -> Meaning | None:
     if len(heard) < 3:
         return Bad("bad-length") if ended else None
     code = heard[2]
+    is_known = code in EXCEPTIONS or code in IDLE_CODES
     data_bytes = EVENT_DATA_BYTES.get(code, 0)
-    if not ended and (len(heard) < 5 + data_bytes or code not in EXCEPTIONS):
+    if not ended and (len(heard) < 5 + data_bytes or not is_known):
         # An unknown exception may carry data of unknown length: the gap ends it and the CRC judges.
         return None
-    if len(heard) < 5 or (code in EXCEPTIONS and len(heard) != 5 + data_bytes):
+    if len(heard) < 5 or (is_known and len(heard) != 5 + data_bytes):
         return Bad("bad-length")
     body, crc = heard[:-2], heard[-2:]
     if crc16(body).to_bytes(2, "little") != crc:

@@ -242,6 +242,8 @@ class Host:
         Never call it while what was heard on this line is not durable: the frame acknowledges it. Raises NotNow while
         awaiting.
         """
+        if self.awaiting:
+            raise NotNow("The last poll has neither been answered nor timed out.", due=self._due)
         if self._calm:
             if now < self._due:
                 return None
@@ -290,8 +292,6 @@ class Host:
         self._due = at
 
     def _unusual_turn(self, now: float) -> Turn | None:
-        if self.awaiting:
-            raise NotNow("The last poll has neither been answered nor timed out.", due=self._due)
         if self._pending:
             self._due = now
             return None
@@ -300,7 +300,8 @@ class Host:
         if self._silent_until is not None:
             return self._sit_silence_out(now)
         if now < self._quiet_until:
-            return self._wait_for_quiet(now)
+            self._due = self._quiet_until
+            return None
         self._mind_the_gap(now)
         if self._link is not None:
             return self._repeat(now)
@@ -323,19 +324,6 @@ class Host:
         self._last_to = None
         self._calm = not (self._noise or self._stopping or self._confirms_always)
         return RESYNC
-
-    def _wait_for_quiet(self, now: float) -> None:
-        """Characters keep coming that nobody asked for. Polling into them would take noise for answers."""
-        self._due = self._quiet_until
-        if self._babble_since is not None and now - self._babble_since > self._rules.silence_s:
-            self._babble_since = now
-            if self._link is not None:
-                self._drop_poll("damaged", now, self._pending)
-            for link in self._links.values():
-                link.resynchronised()
-                self._give_link_up(link, self._pending)
-            if self._pending:
-                self._due = now
 
     def _mind_the_gap(self, now: float) -> None:
         """No frame for so long that machines may, or must, have dropped their link: held, a slow disk, a lost cable."""
@@ -450,7 +438,7 @@ class Host:
         self._unasked.tell(now, events)
         if self.awaiting and self._buffer:
             self._due = now + self._rules.gap_within_s
-            self._weigh(now, events, ended=False)
+            self._weigh(now, events, ended=len(self._buffer) == BUFFER_MAX)
         return events or NOTHING
 
     def no_reply(self, now: float) -> Sequence[SasEvent]:
@@ -486,6 +474,16 @@ class Host:
                 self._babble_since = now
             if self._due < self._quiet_until:
                 self._due = self._quiet_until
+            if now - self._babble_since > self._rules.silence_s:
+                self._give_up_for_babble(now, events)
+
+    def _give_up_for_babble(self, now: float, events: list[SasEvent]) -> None:
+        """Characters keep coming that nobody asked for; polling into them would take noise for answers."""
+        self._babble_since = now
+        if self._link is not None:
+            self._drop_poll("damaged", now, events)
+        for link in self._links.values():
+            self._give_link_up(link, events)
 
     def _mind_the_chirp(self, address: int, now: float, events: list[SasEvent]) -> None:
         """On a loop the silent machine hears this chirp as a frame for somebody else: an acknowledgement.
@@ -524,7 +522,7 @@ class Host:
             self._long_answer(link, what, now, events)
 
     def _general_answer(self, link: Link, code: int, now: float, events: list[SasEvent]) -> None:
-        if self._needs_confirming(code) and code not in self._codes:
+        if (self._codes or self._needs_confirming(code)) and code not in self._codes:
             if self._codes:
                 self._count_bad(link, "unconfirmed", bytes((*self._codes, code)), events)
             self._codes.append(code)

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
 from protocols.sas.events import Outcome
 from protocols.sas.longpoll import LongPoll, Reply, Values
 
-__all__ = ["Answer", "Conversation", "NoAnswer", "Outcome", "Poll", "Refused", "Silence", "Talk", "Unsupported"]
+__all__ = [
+    "Answer",
+    "Conversation",
+    "NoAnswer",
+    "Outcome",
+    "Poll",
+    "Refused",
+    "Script",
+    "Silence",
+    "Steps",
+    "Talk",
+    "Unsupported",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +33,7 @@ class Poll:
 
 
 Silence: TypeAlias = Literal["silent", "damaged", "busy"]
-"""Why there is no answer after all tries: nothing came, something came that could not be used, the machine is busy for long."""
+"""Why there is no answer after all tries: nothing came; nothing came that could be used; the machine stays busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,48 @@ class Unsupported:
 
     ok: ClassVar[bool] = False
     slug: ClassVar[str] = "unsupported"
+
+
+Steps: TypeAlias = Generator[Poll, Answer, Outcome]
+
+
+class Script:
+    """A conversation written down as the steps it takes: each ``yield`` is a poll and gives its answer.
+
+    A subclass sets its own attributes, then calls ``super().__init__()``.
+    """
+
+    urgent = False
+
+    def __init__(self) -> None:
+        self._outcome: Outcome | None = None
+        self._poll: Poll | None = None
+        self._steps = self.steps()
+        self._go_on(None)
+
+    def steps(self) -> Steps:
+        raise NotImplementedError
+
+    def next_poll(self) -> Poll | None:
+        return self._poll
+
+    def heard(self, answer: Answer) -> None:
+        self._go_on(answer)
+
+    def abandon(self) -> Outcome:
+        self._steps.close()
+        return NoAnswer()
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return self._outcome
+
+    def _go_on(self, answer: Answer | None) -> None:
+        try:
+            self._poll = next(self._steps) if answer is None else self._steps.send(answer)
+        except StopIteration as end:
+            self._poll = None
+            self._outcome = end.value
 
 
 class Talk:
