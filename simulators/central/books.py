@@ -151,9 +151,9 @@ def take(
 ) -> Taken:
     """Take what follows on the position without a gap; say what of the rest is odd. Raises BadBatch.
 
-    ``stored`` gives the body of a record that is already here. ``anchor`` is where the sender's log begins, for books
-    that start after the first record was deleted by age. A batch whose end does not have the claimed hash is refused
-    as a whole: nothing of it may be acknowledged.
+    ``stored`` gives the body of a record that is already here. ``anchor`` is the oldest record the sender still has,
+    for books that start after earlier ones were deleted by age: its hash has to be believed, all later ones hang on
+    it. A batch whose end does not have the claimed hash is refused as a whole: nothing of it may be acknowledged.
     """
     records: list[Record] = []
     repeats: list[tuple[str, int]] = []
@@ -162,11 +162,12 @@ def take(
     for body in bodies:
         streamid, epoch, sequence = identity(body)
         if here is None or (streamid != here.streamid and epoch > here.epoch):
-            if anchor is not None and anchor.streamid == streamid and sequence == anchor.sequence + 1:
-                here = anchor
-            else:
-                here = Position(streamid, epoch, 0, chain_start(streamid))
             findings.append(Finding("new-stream", streamid, sequence, f"epoch {epoch} begins here", is_fault=False))
+            if anchor is not None and (streamid, sequence) == (anchor.streamid, anchor.sequence):
+                here = Position(streamid, epoch, sequence, anchor.chain)
+                records.append(Record(streamid, epoch, sequence, body, here.chain))
+                continue
+            here = Position(streamid, epoch, 0, chain_start(streamid))
         if streamid != here.streamid or sequence <= here.sequence:
             known = stored(streamid, sequence)
             if known == body or any(r[0] == streamid and r[2] == sequence and r[3] == body for r in records):
@@ -261,16 +262,19 @@ def summarize(records: Iterable[Record], anchors: Mapping[str, Position] | None 
     summary = Summary()
     here: Position | None = None
     for record in records:
+        begin = (anchors or {}).get(record.streamid)
+        is_anchor = begin is not None and begin.sequence == record.sequence
         if here is None or record.streamid != here.streamid:
-            begin = (anchors or {}).get(record.streamid)
-            here = begin or Position(record.streamid, record.epoch, 0, chain_start(record.streamid))
+            here = Position(record.streamid, record.epoch, 0, chain_start(record.streamid))
+            if begin is not None and is_anchor:
+                here = begin._replace(sequence=begin.sequence - 1)
             summary.streams.append({"streamid": record.streamid, "epoch": record.epoch, "first": record.sequence})
         if record.sequence != here.sequence + 1:
             kind = "gap" if record.sequence > here.sequence + 1 else "order"
             text = f"{here.sequence} is followed by {record.sequence}"
             summary.findings.append(Finding(kind, record.streamid, record.sequence, text))
         chain = chain_next(here.chain, record.sequence, record.body)
-        if chain != record.chain:
+        if chain != record.chain and not (begin is not None and is_anchor and begin.chain == record.chain):
             summary.findings.append(
                 Finding("chain", record.streamid, record.sequence, "the hash does not fit the body")
             )

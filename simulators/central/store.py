@@ -102,7 +102,7 @@ class CentralStore:
                 "INSERT INTO record(streamid, epoch, sequence, body, chain, arrived_at, way) VALUES (?,?,?,?,?,?,?)",
                 [(r.streamid, r.epoch, r.sequence, r.body, r.chain, at, way) for r in taken.records],
             )
-            if anchor is not None and taken.records and taken.records[0].sequence == anchor.sequence + 1:
+            if anchor is not None and taken.records and anchor.sequence > 1 and taken.records[0].chain == anchor.chain:
                 self._db.execute("INSERT OR IGNORE INTO anchor VALUES (?,?,?,?)", anchor)
             self._db.executemany(
                 "UPDATE record SET copies = copies + 1 WHERE streamid = ? AND sequence = ?", taken.repeats
