@@ -1,6 +1,7 @@
 """What the characters after a poll mean. The outstanding poll decides, never a value (sas-core 1.5).
 
-Bytes in, a meaning out; no state, no time. A buffer that may still grow gives None until the line was quiet for the gap.
+Bytes in, a meaning out; no state, no time. A buffer that may still grow gives None until the line was quiet for the
+gap.
 """
 
 from __future__ import annotations

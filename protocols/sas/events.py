@@ -1,7 +1,7 @@
 """What the SAS core tells upward: past tense, one fact each, frozen.
 
-No behaviour, no hall words (those are made above, where it is known what stands at an address), no time of day: moments are
-monotonic seconds of the caller's ``now``.
+No behaviour, no hall words (those are made above, where it is known what stands at an address), no time of day:
+moments are monotonic seconds of the caller's ``now``.
 """
 
 from __future__ import annotations
@@ -120,17 +120,7 @@ class SilenceEnded:
 
 
 SasEvent: TypeAlias = (
-    ExceptionSeen
-    | LinkUp
-    | LinkDown
-    | Gap
-    | Missed
-    | BadReply
-    | Chirp
-    | Stray
-    | Finished
-    | SilenceBegan
-    | SilenceEnded
+    ExceptionSeen | LinkUp | LinkDown | Gap | Missed | BadReply | Chirp | Stray | Finished | SilenceBegan | SilenceEnded
 )
 
 NOTHING: tuple[SasEvent, ...] = ()

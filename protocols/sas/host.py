@@ -12,21 +12,21 @@ How a caller drives it (one tick for all lines)::
 
 What it keeps (sas-core 2, decisions 10 to 12 and 31):
 
-- The next frame on the line, whatever it is and to whom, acknowledges the last answer. So the caller asks for no turn while
-  an answer is not durable, and the host never sends a frame to the machine it spoke to last unless "not acknowledged" is
-  meant: then it is the identical frame, at most three times, before anything else.
-- After three tries without a good answer, of a poll whose answer the acknowledgement would delete, the line falls silent until
-  every machine has declared its link down. Machines keep what was not acknowledged.
-- After an exception a long poll must be answered before the next general poll, because nobody answers 80: were it lost, the
-  same exception would come again and be counted twice.
+- The next frame on the line, whatever it is and to whom, acknowledges the last answer. So the caller asks for no turn
+  while an answer is not durable, and the host never sends a frame to the machine it spoke to last unless "not
+  acknowledged" is meant: then it is the identical frame, at most three times, before anything else.
+- After three tries without a good answer, of a poll whose answer the acknowledgement would delete, the line falls
+  silent until every machine has declared its link down. Machines keep what was not acknowledged.
+- After an exception a long poll must be answered before the next general poll, because nobody answers 80: were it
+  lost, the same exception would come again and be counted twice.
 - What may nevertheless come twice is flagged doubtful, what may have been lost is told as a Gap.
 
-What remains, and is not claimed away: a general-poll answer is one byte without check sum. On a quiet line a damaged byte
-passes as another code at the rate of undetected noise. Once an error was seen the line counts as noisy for
-``noisy_polls`` polls, and each answer must come twice the same: where one answer in E is damaged, to a random value, about one
-in 255 * E**2 passes; a burst that damages both alike is not seen. A damaged *poll* that turns into the poll of another
-machine on a shared line is answered by that machine in this one's name. An answer later than a repeat's own answer and
-``quiet_s`` could meet the next general poll.
+What remains, and is not claimed away: a general-poll answer is one byte without check sum. On a quiet line a damaged
+byte passes as another code at the rate of undetected noise. Once an error was seen the line counts as noisy for
+``noisy_polls`` polls, and each answer must come twice the same: where one answer in E is damaged, to a random value,
+about one in 255 * E**2 passes; a burst that damages both alike is not seen. A damaged *poll* that turns into the poll
+of another machine on a shared line is answered by that machine in this one's name. An answer later than a repeat's
+own answer and ``quiet_s`` could meet the next general poll.
 """
 
 from __future__ import annotations
@@ -36,10 +36,13 @@ from enum import Enum
 from math import inf
 
 from protocols.errors import BadRequest, NotNow
-from protocols.line.line import Char
-from protocols.sas.answer import BUFFER_MAX, IDLE_CODES, Bad, Busy, Code, EventFrame, meaning
 from protocols.sas.catalog.exception_codes import EXCEPTIONS
 from protocols.sas.catalog.index import poll as long_poll
+from protocols.sas.frame import encode_poll, general_poll
+from protocols.sas.longpoll import LongPoll, Reply
+
+from protocols.line.line import Char
+from protocols.sas.answer import BUFFER_MAX, IDLE_CODES, Bad, Busy, Code, EventFrame, meaning
 from protocols.sas.conversations.base import Answer, Conversation, Poll, Silence, Talk
 from protocols.sas.events import (
     NOTHING,
@@ -55,9 +58,7 @@ from protocols.sas.events import (
     SilenceBegan,
     SilenceEnded,
 )
-from protocols.sas.frame import encode_poll, general_poll
 from protocols.sas.link import ANY_CODE, Happening, Link, LinkState, LinkStats
-from protocols.sas.longpoll import LongPoll, Reply
 from protocols.sas.rules import LINK_DOWN_S, LineRules
 from protocols.sas.schedule import RESYNC, Schedule, Turn
 from protocols.sas.unasked import TOLD_MAX, Unasked
@@ -94,8 +95,8 @@ class Host:
     ) -> None:
         """addresses: 1 to 127. first_poll_at: spreads many lines over the interval; None: as soon as allowed.
 
-        last_exceptions: per address the code stored last, None where none ever was. With it doubtful is said only of that
-        code, also when priority exceptions overtake it. Without it, of the first exception after an unclean start.
+        last_exceptions: per address the code stored last, None where none ever was. With it doubtful is said only of
+        that code, also when priority exceptions overtake it. Without it, of the first exception after an unclean start.
         """
         self._rules = rules
         self._links: dict[int, Link] = {}
@@ -162,7 +163,7 @@ class Host:
     # what the caller asks -------------------------------------------------------------------------------------------
 
     def due(self) -> float:
-        """When next_turn(), or while awaiting no_reply(), wants to be called. Infinite: nothing to do until told otherwise."""
+        """When next_turn(), or while awaiting no_reply(), wants to be called. Infinite: not until something is asked."""
         if self._held and not self.awaiting:
             return inf
         return self._due
@@ -185,8 +186,10 @@ class Host:
         self._links[address].interval_s = interval_s
 
     def begin(self, address: int, conversation: Conversation) -> int:
-        """Start a talk with a machine; it waits its turn. Its token comes back in Finished. Raises KeyError, BadRequest."""
-        link = self._links[address]
+        """Start a talk with a machine; it waits its turn. Its token comes back in Finished. Raises BadRequest."""
+        link = self._links.get(address)
+        if link is None:
+            raise BadRequest("No such address on this line.", address=address)
         if self._stopping:
             raise BadRequest("The line is being stopped; nothing new begins.", address=address)
         self._tokens += 1
@@ -209,7 +212,7 @@ class Host:
             self._due = max(now, self._silent_until or now)
 
     def stop(self, now: float) -> None:
-        """From now on: finish the poll that is out, prove the last exceptions acknowledged, send 80. Then may_stop()."""
+        """From now on: finish the poll that is out, prove the last exceptions acknowledged, send 80. See may_stop()."""
         if self._stopping:
             return
         self._stopping = True
@@ -230,8 +233,10 @@ class Host:
     @property
     def cannot_stop_clean(self) -> bool:
         """After stop(): waiting for may_stop() is of no use in the next seconds."""
-        return self._stopping and not self._stopped and (
-            self._held or self._silent_until is not None or any(link.doubt for link in self._links.values())
+        return (
+            self._stopping
+            and not self._stopped
+            and (self._held or self._silent_until is not None or any(link.doubt for link in self._links.values()))
         )
 
     # turns ----------------------------------------------------------------------------------------------------------
@@ -265,7 +270,7 @@ class Host:
         return self._unusual_turn(now)
 
     def sent(self, ends_at: float) -> None:
-        """The frame of next_turn() was handed to the line; its last stop bit leaves at ends_at. Time-outs count from here."""
+        """The frame of next_turn() was handed to the line; its last stop bit leaves at ends_at, whence time-outs count."""
         self._last_end = ends_at
         if self._link is not None:
             self.awaiting = True
@@ -362,7 +367,9 @@ class Host:
             turn = link.turn
             self._poll = None
         else:
-            turn = Turn(address=link.address, data=encode_poll(poll.poll, link.address, poll.values), expects_reply=True)
+            turn = Turn(
+                address=link.address, data=encode_poll(poll.poll, link.address, poll.values), expects_reply=True
+            )
             self._poll = poll.poll
         link.last_was_long = poll is not None
         link.polls += 1
@@ -411,7 +418,7 @@ class Host:
     # hearing --------------------------------------------------------------------------------------------------------
 
     def receive(self, chars: Sequence[Char], now: float) -> Sequence[SasEvent]:
-        """Characters came. Make what this tells durable before the next turn. An idle answer gives the shared empty tuple."""
+        """Characters came. Make what this tells durable before the next turn. Idle answers give the shared empty tuple."""
         link = self._quick
         if link is not None and len(chars) == 1:
             value, wakeup, _ = chars[0]
@@ -488,9 +495,9 @@ class Host:
     def _mind_the_chirp(self, address: int, now: float, events: list[SasEvent]) -> None:
         """On a loop the silent machine hears this chirp as a frame for somebody else: an acknowledgement.
 
-        Both count their 5 s from the same last byte of ours, each by its own clock, so the chirp may come a moment before the
-        silent machine has declared its link down. Its reply may be lost then; only its own: every other machine's last
-        reply was stored, and acknowledged by the polls that led to the silence.
+        Both count their 5 s from the same last byte of ours, each by its own clock, so the chirp may come a moment
+        before the silent machine has declared its link down. Its reply may be lost then; only its own: every other
+        machine's last reply was stored, and acknowledged by the polls that led to the silence.
         """
         owing = self._silence_for
         if self._rules.loop and owing is not None and owing.address != address and not self._gap_in_silence:
@@ -622,8 +629,8 @@ class Host:
     def line_reopened(self, now: float) -> Sequence[SasEvent]:
         """The wire was lost and is back, within this run (decisions 11). Then call next_turn() at due().
 
-        A poll that was out is repeated, identically; where its tries or 5 s are over, what follows is as after three tries.
-        With nothing out, 80 leads: whether the last frame left the wire before it was lost is not known.
+        A poll that was out is repeated, identically; where its tries or 5 s are over, what follows is as after three
+        tries. With nothing out, 80 leads: whether the last frame left the wire before it was lost is not known.
         """
         events: list[SasEvent] = []
         self._calm = False

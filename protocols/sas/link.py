@@ -76,8 +76,8 @@ class Link:
     """What a host knows of one address. Plain attributes: the idle poll touches five of them and calls nothing.
 
     unproven    code of the last exception reported, until any later poll is answered; NO_CODE: proven or none
-    doubt       codes that may come once more (the machine has, or may have, declared its link down with them unacknowledged);
-                ANY_CODE: after an unclean start of which nothing else is known
+    doubt       codes that may come once more (the machine has, or may have, declared its link down with them
+                unacknowledged); ANY_CODE: after an unclean start of which nothing else is known
     """
 
     __slots__ = (

@@ -17,22 +17,24 @@ LINK_DOWN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class LineRules:
-    """How one line is driven. Defaults fit a machine on its own port. Raises BadRequest where numbers contradict the standard."""
+    """How one line is driven. Defaults fit a machine on its own port. Raises BadRequest against the standard."""
 
     poll_interval_s: float = 0.200
     "Shortest time between two polls of one machine until it declares 40 ms in A0 (sas-core 1.8)."
     reply_within_s: float = 0.050
-    "First character of an answer, counted from the last stop bit of the poll. Machines must begin within 20 ms; CNET allows 50, BITBOSS 100."
+    """First character of an answer, counted from the last stop bit of the poll. Machines must begin within 20 ms;
+    CNET allows 50, BITBOSS 100."""
     gap_within_s: float = 0.020
-    "Between two characters of one answer. Machines keep 5 ms; the rest is for adapters that deliver in lumps (FTDI: 16 ms)."
+    "Between two characters of one answer. Machines keep 5 ms; the rest is for adapters that lump (FTDI: 16 ms)."
     quiet_s: float = 0.030
-    "After a time-out or a stray character nothing leaves before the line was quiet so long: a late answer must not meet the next poll."
+    """After a time-out or a stray character nothing leaves before the line was quiet so long: a late answer must not
+    meet the next poll."""
     turnaround_s: float = 0.002
     "Between the end of an answer and the next frame."
     tries: int = 3
     "The same poll so often in a row at most; the standard's limit is 3."
     retry_after_s: float | None = None
-    "Between two tries of a poll that met silence. None: the machine's poll interval. All tries together stay within 3 s."
+    "Between two tries of a poll that met silence, all within 3 s. None: the machine's poll interval."
     silence_s: float = 5.3
     "A silence in which every machine surely declares its link down: 5 s and 6 % for clocks."
     after_three_tries: Literal["silence", "go_on"] = "silence"
@@ -44,16 +46,19 @@ class LineRules:
     round_every_s: float = 30.0
     "silence, shared line: from one round for a missing machine to the next, so that the others are served in between."
     loop: bool = False
-    "Machines hear each other's chirps (an optical loop): such a chirp may acknowledge what a silence protects, so it costs a Gap."
+    """Machines hear each other's chirps (an optical loop): such a chirp may acknowledge what a silence protects, so it
+    costs a Gap."""
     valid_answers_for_up: int = 3
     misses_for_down: int = 10
     "Together with 5 s without a valid answer; a lone miss is legal, reels may be spinning."
     noisy_polls: int = 50
-    "After a damaged reply the line counts as noisy for so many polls: answers to general polls are confirmed by the same poll again."
+    """After a damaged reply the line counts as noisy for so many polls: answers to general polls are confirmed by the
+    same poll again."""
     confirm: Literal["never", "noisy", "always"] = "noisy"
     "When a general-poll answer, one byte without check sum, is asked for twice (decisions 31)."
     prove: bool = True
-    "After an exception a long poll is sent before the next general poll: its answer proves that the acknowledgement was heard."
+    """After an exception a long poll is sent before the next general poll: its answer proves that the acknowledgement
+    was heard."""
     proof_polls: tuple[int, ...] = (0x1A, 0x1F, 0x54)
     "Long polls that consume nothing, in the order tried; a machine that ignores all of them is not asked for proof."
     busy_tries: int = 20

@@ -1,6 +1,7 @@
 """Whose turn it is on a line, and with what: floors, ceilings, and that nothing follows itself.
 
-Pure arithmetic over links. The host decides whether anything may leave at all (silence, hold, repeats); this decides what.
+Pure arithmetic over links. The host decides whether anything may leave at all (silence, hold, repeats); this decides
+what.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ RESYNC = Turn(address=None, data=RESYNC_BYTE, expects_reply=False)
 class Schedule:
     """The order of one line.
 
-    - A machine is not polled faster than its interval; a line with few machines polls each that often, so the ceiling of
-      5 s is met as long as the line is not overloaded (100 machines at 40 ms an answer are 4 s).
-    - What was sent last to a machine is never followed by another frame to it: a poll to somebody else comes between, and
-      where there is nobody else, 80 does, half an interval later. So no command byte ever follows itself.
+    - A machine is not polled faster than its interval; a line with few machines polls each that often, so the ceiling
+      of 5 s is met as long as the line is not overloaded (100 machines at 40 ms an answer are 4 s).
+    - What was sent last to a machine is never followed by another frame to it: a poll to somebody else comes between,
+      and where there is nobody else, 80 does, half an interval later. So no command byte ever follows itself.
     - Among those who are due, whoever has waited longest is first.
     """
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from math import inf
 from typing import TypeVar
 
-from protocols.line.line import CHAR_S, Char
 from protocols.sas.crc import crc16
+
+from protocols.line.line import CHAR_S, Char
 from protocols.sas.events import SasEvent
 from protocols.sas.host import Host, Start
 from protocols.sas.rules import LineRules

@@ -6,8 +6,9 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
-from protocols.sas.events import Outcome
 from protocols.sas.longpoll import LongPoll, Reply, Values
+
+from protocols.sas.events import Outcome
 
 __all__ = [
     "Answer",

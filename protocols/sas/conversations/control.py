@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from protocols.sas.catalog.index import poll as long_poll
-from protocols.sas.conversations.base import NoAnswer, Poll, Refused, Script, Steps, Unsupported
 from protocols.sas.frame import encode_poll
 from protocols.sas.longpoll import LongPoll, Values
+
+from protocols.sas.conversations.base import NoAnswer, Poll, Refused, Script, Steps, Unsupported
 
 SET_DATE_TIME = long_poll(0x7F)
 READ_DATE_TIME = long_poll(0x7E)
@@ -37,7 +38,8 @@ class NotTaken:
 
 
 class Control(Script):
-    """One set poll. Outcome: Done; Refused (NACK, or busy for long); Unsupported; NoAnswer (whether it acted is not known).
+    """One set poll. Outcome: Done; Refused (NACK, or busy for long); Unsupported; NoAnswer (whether it acted is not
+    known).
 
     Raises BadField, BadRequest for values the poll cannot carry, before anything is sent.
     """

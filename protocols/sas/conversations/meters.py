@@ -1,7 +1,9 @@
-"""Read the meters somebody wants, in as few polls as the machine allows; what it does not have is said, never read as 0.
+"""Read the meters somebody wants, in as few polls as the machine allows; what it does not have is said, never read as
+0.
 
-Three ways, from best to oldest: extended (6F and its twin AF, 12 codes, sizes in the frame), selected (2F, 10 codes, sizes by
-table), single (one poll per meter, or one of the group polls). A way the machine is silent to is left for the next one.
+Three ways, from best to oldest: extended (6F and its twin AF, 12 codes, sizes in the frame), selected (2F, 10 codes,
+sizes by table), single (one poll per meter, or one of the group polls). A way the machine is silent to is left for
+the next one.
 """
 
 from __future__ import annotations
@@ -14,9 +16,10 @@ from protocols.errors import BadRequest
 from protocols.sas.catalog.index import BY_CODE
 from protocols.sas.catalog.index import poll as long_poll
 from protocols.sas.catalog.meter_codes import METERS
+from protocols.sas.longpoll import LongPoll, Reply
+
 from protocols.sas.conversations.base import Answer, NoAnswer, Outcome, Poll, Refused, Script, Steps
 from protocols.sas.conversations.identity import EXTENDED_METERS_BIT
-from protocols.sas.longpoll import LongPoll, Reply
 
 EXTENDED = long_poll(0x6F)
 EXTENDED_TWIN = long_poll(0xAF)
@@ -94,8 +97,9 @@ Heard: TypeAlias = dict[int, Found] | str
 class ReadMeters(Script):
     """Outcome: MetersRead; NoAnswer when nothing was answered; Refused when all that was answered was no.
 
-    codes: of the catalogue, in the order wanted. games: 0 is the whole machine. features: A0 as Identified gives it; empty:
-    not known, then the ways are tried from the best. Raises BadRequest for no codes or a code outside the catalogue.
+    codes: of the catalogue, in the order wanted. games: 0 is the whole machine. features: A0 as Identified gives it;
+    empty: not known, then the ways are tried from the best. Raises BadRequest for no codes or a code outside the
+    catalogue.
     """
 
     def __init__(

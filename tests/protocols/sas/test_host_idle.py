@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
+from itertools import pairwise
 
+import pytest
 from protocols.errors import BadRequest, NotNow
+
 from protocols.sas.events import NOTHING, ExceptionSeen, LinkUp
 from protocols.sas.host import Host, Start
 from protocols.sas.rules import LineRules
@@ -26,7 +28,7 @@ def test_on_a_line_of_one_machine_80_and_the_general_poll_alternate_at_half_the_
         talk.expect_send("81").answer("00").expect_send("80")
     assert talk.now - began == pytest.approx(5 * 0.2, abs=0.01)
     moments = [at for at, _ in talk.wire[-10:]]
-    assert all(0.095 < later - earlier < 0.105 for earlier, later in zip(moments, moments[1:], strict=False))
+    assert all(0.095 < later - earlier < 0.105 for earlier, later in pairwise(moments))
 
 
 def test_a_machine_that_declares_it_is_polled_every_40_ms():
@@ -112,7 +114,7 @@ def test_on_a_shared_line_the_polls_of_the_others_acknowledge_and_no_80_is_neede
         talk.answer("00")
     assert sent == ["81", "82", "83"] * 3 or sorted(sent[:3]) == ["81", "82", "83"]
     assert "80" not in sent
-    assert all(a != b for a, b in zip(sent, sent[1:], strict=False))
+    assert all(a != b for a, b in pairwise(sent))
 
 
 def test_each_machine_of_a_shared_line_is_polled_at_its_own_pace():
@@ -125,7 +127,7 @@ def test_each_machine_of_a_shared_line_is_polled_at_its_own_pace():
     frames = [frame for at, frame in talk.wire if at > began]
     assert 8 <= frames.count("81") <= 11
     assert 38 <= frames.count("82") <= 51
-    assert all(a != b for a, b in zip(frames, frames[1:], strict=False)), "82 needs 80 between when 81 is not due"
+    assert all(a != b for a, b in pairwise(frames)), "82 needs 80 between when 81 is not due"
 
 
 def test_with_many_machines_none_waits_5_s():
@@ -136,7 +138,7 @@ def test_with_many_machines_none_waits_5_s():
             talk.answer("00", after_s=0.020)
     for address in (1, 33, 64):
         at = [when for when, frame in talk.wire if frame == f"{0x80 | address:02x}"]
-        assert max(b - a for a, b in zip(at, at[1:], strict=False)) < 5.0
+        assert max(b - a for a, b in pairwise(at)) < 5.0
 
 
 def test_first_polls_of_many_lines_are_spread_by_the_caller():
@@ -163,7 +165,14 @@ def test_addresses_are_1_to_127_each_once(addresses):
 
 @pytest.mark.parametrize(
     "rules",
-    [{"silence_s": 5.0}, {"tries": 4}, {"tries": 0}, {"poll_interval_s": 0.039}, {"poll_interval_s": 5.1}, {"retry_after_s": 1.6}],
+    [
+        {"silence_s": 5.0},
+        {"tries": 4},
+        {"tries": 0},
+        {"poll_interval_s": 0.039},
+        {"poll_interval_s": 5.1},
+        {"retry_after_s": 1.6},
+    ],
 )
 def test_rules_that_contradict_the_standard_are_refused(rules):
     with pytest.raises(BadRequest):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from protocols.sas.catalog.index import poll as long_poll
+
 from protocols.sas.conversations.base import NoAnswer, Refused
 from protocols.sas.conversations.control import Control, Done
 from protocols.sas.events import (
