@@ -194,9 +194,9 @@ def withdraw(name: str) -> None:
     _offered.pop(name, None)
 
 
-def plug_in(wire_name: str) -> MemoryLine:
-    """A fresh host end of an offered wire. Raises LineUnfit when nobody in this process offers that name, LineLost
-    while it is cut."""
+def plug_in(wire_name: str, *, name: str | None = None, stats: LineStats | None = None) -> MemoryLine:
+    """A fresh host end of an offered wire, by default under the wire's name. Raises LineUnfit when nobody in this
+    process offers that name, LineLost while it is cut."""
     wire = _offered.get(wire_name)
     if wire is None:
         raise LineUnfit(
@@ -206,4 +206,9 @@ def plug_in(wire_name: str) -> MemoryLine:
         )
     if wire.is_cut:
         raise LineLost(f"Line {wire_name}: the wire is cut.", line=wire_name)
-    return wire.new_host()
+    end = wire.new_host()
+    end.name = name or wire_name
+    if stats is not None:
+        stats.opened += 1
+        end.stats = stats
+    return end

@@ -37,7 +37,7 @@ def open_line(
     if scheme == "tcp":
         return TcpLine(*parse_place(scheme, rest), name=name, settings=settings, now=now, stats=stats)
     if scheme == "memory":
-        return memory.plug_in(rest)
+        return memory.plug_in(rest, name=name, stats=stats)
     if scheme == "rfc2217":
         raise LineUnfit(
             f"Line {name}: a port behind RFC 2217 cannot carry SAS yet. Its parity changes are not ordered with the "

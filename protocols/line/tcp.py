@@ -189,6 +189,8 @@ class Tcp9Line(_SocketLine):
         if len(octets) & 1:
             self._half = octets[-1:]
             octets = octets[:-1]
+            if not octets:
+                return ()
         stats = self.stats
         if len(octets) == 2 and not octets[0]:  # nearly always: one byte answers a poll
             stats.chars_received += 1

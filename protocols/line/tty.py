@@ -195,8 +195,11 @@ class TtyLine:
         if self._lost is None:
             self._lost = LineLost(f"Line {self.name}: {self.path} is closed.", line=self.name, place=self.path)
         self._service_at = None
-        with contextlib.suppress(OSError, TypeError):  # TypeError: pyserial has closed it already
-            fcntl.ioctl(self._serial.fileno(), termios.TIOCNXCL)
+        with contextlib.suppress(OSError, termios.error):  # OSError: closed before
+            fd = self._serial.fileno()
+            # What an adapter does not take any more would hold the close up for 30 s (the driver's closing_wait).
+            termios.tcflush(fd, termios.TCOFLUSH)
+            fcntl.ioctl(fd, termios.TIOCNXCL)
         with contextlib.suppress(OSError):
             self._serial.close()
 
