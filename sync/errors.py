@@ -132,6 +132,12 @@ class UnknownConsumer(DeliveryError):
     slug = "not-found"
 
 
+class FieldAway(DeliveryError):
+    """The part that writes does not answer, or the books cannot be read now. Nothing moved; ask again. HTTP 503."""
+
+    slug = "field-away"
+
+
 # Commands -----------------------------------------------------------------------------------------------------------
 
 

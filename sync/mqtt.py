@@ -1,0 +1,543 @@
+"""The road over MQTT 5: one task that connects, sends both lanes, and hands on what central says.
+
+Nothing is decided here that counts: the cursor moves only through ``advance``, a command is judged only by ``admit``.
+The one file that knows aiomqtt, paho and tenacity. What to send next is ``sync.delivery``; topics are ``sync.topics``.
+
+Why it looks as it does: ``publish`` returning means "sent", no more. paho repeats its own queue on a client that is
+used again, so each session has a new one and the log itself is our queue. A session that gets no acknowledgement from
+central for ``ack_timeout_s`` is ended, because brokers do lose what they confirmed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import sqlite3
+import ssl
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NoReturn, TypeVar
+
+import aiomqtt
+import orjson
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_fixed, wait_random_exponential
+
+from sync import outbox
+from sync.commands import COMMAND_MAX, parse
+from sync.delivery import BATCH_BYTES, BATCH_EVENTS, LIVE_CATCH_UP, Batch, LiveLane, OrderedLane
+from sync.envelope import Cursor, canonical, stamp
+from sync.errors import BadCursor, CommandError, DeliveryError, FieldAway
+from sync.headwatch import HeadWatch
+from sync.topics import Topics
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+LINK = (aiomqtt.MqttError, OSError)
+BATCH_TYPE = "application/cloudevents-batch+json"
+EVENT_TYPE = "application/cloudevents+json"
+INFLIGHT = 20
+"Messages of QoS 1 on their way to the broker: a window of batches and as many live copies."
+INCOMING_MAX = 1000
+"Messages from the broker not looked at yet; more are dropped, which costs central a repetition."
+REQUESTS_MAX = 100
+"Commands waiting for the field; more are refused."
+LIVE_AT_ONCE = 16
+AWAY_PAUSE_S = 0.5
+HEALTH_EVERY_S = 60.0
+GOODBYE_S = 1.0
+USEFUL_S = 60.0
+"A session that lived this long counts as good: the back-off begins anew."
+
+
+class LinkLost(Exception):
+    """The session with the broker ended, or none came about."""
+
+
+class _Stalled(Exception):
+    """Connected, but central confirms nothing."""
+
+
+class _Stopped(Exception):
+    """We were asked to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkSettings:
+    """Where the broker is and who we are there."""
+
+    host: str
+    port: int
+    client_id: str
+    hall: str
+    gateway: str
+    consumer: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext | None = None
+    window: int = 4
+    ack_timeout_s: float = 20.0
+    keepalive_s: int = 15
+    "Half-open links are noticed after this long; not above 15."
+    timeout_s: float = 10.0
+    retry_first_s: float = 1.0
+    retry_max_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something a person should hear of: publish-refused, no-subscriber, subscribe-refused, bad-ack, chain-mismatch,
+    epoch-changed, ack-beyond-head, ack-stalled, retained-request."""
+
+    slug: str
+    text: str
+    facts: Mapping[str, object]
+
+
+@dataclass(slots=True)
+class UplinkStatus:
+    """How the road is, for status pages."""
+
+    connected: bool = False
+    session: str | None = None
+    since: str | None = None
+    error: str | None = None
+    "Why it is not connected."
+    in_flight: int = 0
+    batches: int = 0
+    events: int = 0
+    live_copies: int = 0
+    sessions: int = 0
+    stalls: int = 0
+    central_state: Json | None = None
+    "What central last said of itself."
+    alarms: Counter[str] = field(default_factory=Counter)
+
+
+class Uplink:
+    """One per consumer that listens over MQTT. ``run`` until ``stop``, or until cancelled, which stops it as well.
+
+    ``reader()`` gives the connection of this moment, or raises FieldAway. ``advance(consumer, cursor)`` returns once
+    the cursor is checked and on disk; raises DeliveryError. ``admit(payload, {"topic", "kind"})`` returns the answer to a
+    command; raises FieldAway. ``info()`` is the birth message, ``health()`` a message each minute.
+    """
+
+    def __init__(
+        self,
+        settings: UplinkSettings,
+        reader: Callable[[], sqlite3.Connection],
+        advance: Callable[[str, Cursor], Awaitable[object]],
+        admit: Callable[[bytes, Json], Awaitable[Json]],
+        head: HeadWatch,
+        *,
+        now_utc: Callable[[], datetime],
+        info: Callable[[], Json] = dict,
+        health: Callable[[], Json] | None = None,
+        on_alarm: Callable[[Alarm], None] = lambda _alarm: None,
+    ) -> None:
+        self.status = UplinkStatus()
+        self.topics = Topics(settings.hall, settings.gateway)
+        self._settings = settings
+        self._reader = reader
+        self._advance = advance
+        self._admit = admit
+        self._head = head
+        self._now_utc = now_utc
+        self._info = info
+        self._health = health
+        self._on_alarm = on_alarm
+        self._lane = OrderedLane(
+            window=settings.window,
+            ack_timeout_s=settings.ack_timeout_s,
+            pause_first_s=settings.retry_first_s,
+            pause_max_s=settings.retry_max_s,
+        )
+        self._live = LiveLane()
+        self._stop = asyncio.Event()
+        self._ack: Cursor | None = None
+        self._ack_came = asyncio.Event()
+        self._room = asyncio.Event()
+        self._requests: asyncio.Queue[aiomqtt.Message] = asyncio.Queue(REQUESTS_MAX)
+
+    # life -------------------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Say goodbye to the broker and end ``run``."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Connect and send for ever. A lost link is no error; anything that raises here is a bug."""
+        task = asyncio.create_task(self._run(), name="uplink")
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self.stop()
+            _, late = await asyncio.wait((task,), timeout=1.5 * GOODBYE_S)
+            for each in late:
+                each.cancel()
+            raise
+
+    async def _run(self) -> None:
+        with contextlib.suppress(_Stopped):
+            while True:
+                # A new retry object whenever a session was of use: its back-off begins low again.
+                stalled = await self._one_useful_session()
+                await self._pause(self._lane.pause_s() if stalled else 0.1)
+
+    async def _one_useful_session(self) -> bool:
+        """True: it ended because central confirmed nothing."""
+        retries = AsyncRetrying(
+            # 100 ms at least: a late callback of the old session must not meet our new file number.
+            wait=wait_fixed(0.1)
+            + wait_random_exponential(multiplier=self._settings.retry_first_s, max=self._settings.retry_max_s),
+            retry=retry_if_exception_type(LinkLost),
+            sleep=self._pause,
+            before_sleep=self._note_retry,
+        )
+        async for attempt in retries:
+            with attempt:
+                return await self._session()
+        raise AssertionError("the retries have no end")  # pragma: no cover
+
+    async def _session(self) -> bool:
+        """One connection from birth to death. Returns if it was of use (True: stalled), otherwise raises LinkLost."""
+        status, lane, loop = self.status, self._lane, asyncio.get_running_loop()
+        session, born = secrets.token_hex(8), loop.time()
+        before = await self._read(lambda conn: outbox.position_of(conn, self._settings.consumer))
+        epoch = await self._read(lambda conn: outbox.head(conn).epoch)
+        lane.begin(before)
+        self._live.begin(before)
+        client = self._client(session)
+        try:
+            async with client:
+                status.connected, status.session, status.error = True, session, None
+                status.since = stamp(self._now_utc())
+                status.sessions += 1
+                await self._greet(client, session, epoch)
+                await self._work(client, session)
+        except LINK as lost:
+            status.error = str(lost) or type(lost).__name__
+            if lane.confirmed_position == before and loop.time() - born < USEFUL_S:
+                raise LinkLost(status.error) from lost
+            return False
+        except _Stalled:
+            status.error = "central confirms nothing"
+            status.stalls += 1
+            return True
+        finally:
+            status.connected = False
+            status.in_flight = 0
+
+    async def _greet(self, client: aiomqtt.Client, session: str, epoch: int) -> None:
+        topics = self.topics
+        self._watch_pubacks(client)
+        wanted = [topics.ack(self._settings.consumer), topics.central_state(self._settings.consumer), topics.requests]
+        codes = await client.subscribe([(topic, 1) for topic in wanted])
+        for topic, code in zip(wanted, codes, strict=False):
+            if isinstance(code, ReasonCode) and code.value >= 128:
+                self._alarm("subscribe-refused", f"The broker refused {topic}: {code} ({code.value}).", topic=topic)
+        online = {"state": "online", "session": session, "epoch": epoch, "since": self.status.since}
+        await client.publish(topics.state, canonical(online), qos=1, retain=True)
+        await client.publish(topics.info, canonical(self._info()), qos=1, retain=True)
+
+    async def _work(self, client: aiomqtt.Client, session: str) -> NoReturn:
+        """Until the link is lost, central stalls, or we stop. Raises MqttError, OSError, _Stalled, _Stopped."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen(client))
+                group.create_task(self._confirm())
+                group.create_task(self._answer(client))
+                group.create_task(self._send_live(client))
+                group.create_task(self._drain(client, group))
+                group.create_task(self._watch_stall())
+                if self._health is not None:
+                    group.create_task(self._tell_health(client, self._health))
+                await self._stop.wait()
+                raise _Stopped
+        except BaseExceptionGroup as several:  # not ``except*``: what is raised inside that is wrapped again
+            expected, others = several.split((*LINK, _Stalled, _Stopped))
+            if others is not None or expected is None:
+                raise
+            if expected.subgroup(_Stopped) is not None:
+                with contextlib.suppress(*LINK):
+                    await client.publish(self.topics.state, _offline(session), qos=1, retain=True, timeout=GOODBYE_S)
+                raise _Stopped from None
+            raise _first(expected) from several
+
+    def _client(self, session: str) -> aiomqtt.Client:
+        settings = self._settings
+        client = aiomqtt.Client(
+            settings.host,
+            settings.port,
+            identifier=settings.client_id,
+            username=settings.username,
+            password=settings.password,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            clean_start=True,
+            keepalive=settings.keepalive_s,
+            timeout=settings.timeout_s,
+            max_inflight_messages=INFLIGHT,
+            max_queued_incoming_messages=INCOMING_MAX,
+            # The session stands in the will, so that a late one cannot be taken for the end of a newer session.
+            will=aiomqtt.Will(self.topics.state, _offline(session), qos=1, retain=True),
+            tls_context=settings.tls,
+            # Without it each exchange costs 40 ms (Nagle).
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        )
+        client.pending_calls_threshold = 100
+        return client
+
+    # out --------------------------------------------------------------------------------------------------------------
+
+    async def _drain(self, client: aiomqtt.Client, group: asyncio.TaskGroup) -> None:
+        loop, lane = asyncio.get_running_loop(), self._lane
+        while True:
+            after = lane.next_after()
+            if after is None:
+                self._room.clear()
+                await self._room.wait()
+                continue
+            page = await self._page(after)
+            if not page.bodies:
+                await self._wait_beyond(after)
+                continue
+            batch = Batch.of(page.bodies, page.next, page.position)
+            lane.sent(batch, loop.time())
+            self.status.in_flight = lane.in_flight
+            group.create_task(self._publish_batch(client, batch))
+            await asyncio.sleep(0)
+
+    async def _page(self, after: int) -> outbox.Page:
+        return await self._read(lambda conn: outbox.page(conn, after, BATCH_EVENTS, BATCH_BYTES))
+
+    async def _publish_batch(self, client: aiomqtt.Client, batch: Batch) -> None:
+        through = batch.through
+        beside = [
+            ("streamid", through.streamid), ("first", str(batch.first)), ("last", str(through.sequence)),
+            ("sha256", through.sha256),
+        ]  # fmt: skip
+        await client.publish(self.topics.log, batch.payload, qos=1, properties=_properties(BATCH_TYPE, beside))
+        self.status.batches += 1
+        self.status.events += batch.count
+
+    async def _send_live(self, client: aiomqtt.Client) -> None:
+        live = self._live
+        live.skip_to(await self._read(lambda conn: outbox.live_newest(conn, live.position, LIVE_CATCH_UP)))
+        properties = _properties(EVENT_TYPE)
+        while True:
+            seen = self._head.position
+            copies = await self._read(lambda conn: outbox.live_after(conn, live.position, LIVE_AT_ONCE))
+            if not copies:
+                await self._head.wait_beyond(seen, 5.0)
+                continue
+            async with asyncio.TaskGroup() as group:
+                for copy in copies:
+                    topic = self.topics.live(copy.live_class)
+                    group.create_task(client.publish(topic, copy.body, qos=1, properties=properties))
+            live.gone(copies[-1].position, len(copies))
+            self.status.live_copies = live.copies
+
+    async def _tell_health(self, client: aiomqtt.Client, health: Callable[[], Json]) -> None:
+        while True:
+            await client.publish(self.topics.health, canonical(health()), qos=0)
+            await asyncio.sleep(HEALTH_EVERY_S)
+
+    # in ---------------------------------------------------------------------------------------------------------------
+
+    async def _listen(self, client: aiomqtt.Client) -> None:
+        ack, central = self.topics.ack(self._settings.consumer), self.topics.central_state(self._settings.consumer)
+        async for message in client.messages:
+            topic = message.topic.value
+            payload = message.payload if isinstance(message.payload, bytes) else b""
+            if topic == ack:
+                try:
+                    self._ack = Cursor.parse(payload)
+                except BadCursor as wrong:
+                    self._alarm("bad-ack", f"Central's acknowledgement is none: {wrong}")
+                else:
+                    self._ack_came.set()
+            elif topic == central:
+                with contextlib.suppress(BadCursor):
+                    self.status.central_state = _state(payload)
+            elif message.retain:
+                self._alarm("retained-request", f"A retained command on {topic} was left alone.", topic=topic)
+            else:
+                await self._queue_request(client, message)
+
+    async def _confirm(self) -> None:
+        """Acknowledgements are cumulative: only the newest that waits is handed on."""
+        loop, lane = asyncio.get_running_loop(), self._lane
+        while True:
+            await self._ack_came.wait()
+            self._ack_came.clear()
+            cursor = self._ack
+            assert cursor is not None
+            try:
+                await self._advance(self._settings.consumer, cursor)
+            except FieldAway:
+                await asyncio.sleep(AWAY_PAUSE_S)
+                self._ack_came.set()
+                continue
+            except DeliveryError as refused:
+                self._alarm(refused.slug, f"Central's acknowledgement was refused: {refused}", **refused.facts)
+                continue
+            position = await self._read(lambda conn: outbox.position_of(conn, self._settings.consumer))
+            if lane.confirmed(position, loop.time()):
+                self.status.in_flight = lane.in_flight
+                self._room.set()
+
+    async def _queue_request(self, client: aiomqtt.Client, message: aiomqtt.Message) -> None:
+        try:
+            self._requests.put_nowait(message)
+        except asyncio.QueueFull:
+            refusal = {"status": "refused", "code": "rate-limited", "text": "Too many commands are waiting."}
+            await self._respond(client, message, refusal)
+
+    async def _answer(self, client: aiomqtt.Client) -> None:
+        while True:
+            message = await self._requests.get()
+            await self._respond(client, message, await self._judge(message))
+
+    async def _judge(self, message: aiomqtt.Message) -> Json:
+        topic = message.topic.value
+        kind = self.topics.kind_of(topic)
+        payload = message.payload if isinstance(message.payload, bytes) else b""
+        try:
+            command = parse(payload[: COMMAND_MAX + 1])
+            if command.kind != kind:
+                raise CommandError.of(
+                    "malformed", f"A command of kind {command.kind} came by the topic of another kind."
+                )
+            return await self._admit(payload, {"topic": topic, "kind": command.kind})
+        except CommandError as wrong:
+            return {"status": "refused", "code": wrong.slug, "text": str(wrong)}
+        except FieldAway as away:
+            return {"status": "refused", "code": away.slug, "text": str(away)}
+
+    async def _respond(self, client: aiomqtt.Client, message: aiomqtt.Message, answer: Json) -> None:
+        asked = message.properties
+        wanted = getattr(asked, "ResponseTopic", None)
+        topic = wanted if self.topics.may_answer_to(wanted) else None
+        if topic is None:
+            topic = self.topics.response(self.topics.kind_of(message.topic.value) or "unknown")
+        properties = _properties("application/json", correlation=getattr(asked, "CorrelationData", None))
+        await client.publish(topic, canonical(answer), qos=1, properties=properties)
+
+    # watching ---------------------------------------------------------------------------------------------------------
+
+    async def _watch_stall(self) -> None:
+        loop, lane = asyncio.get_running_loop(), self._lane
+        while True:
+            await asyncio.sleep(min(1.0, self._settings.ack_timeout_s / 4))
+            if lane.stalled(loop.time()):
+                self._alarm("ack-stalled", f"Central has confirmed nothing for {self._settings.ack_timeout_s:g} s.")
+                raise _Stalled
+
+    def _watch_pubacks(self, client: aiomqtt.Client) -> None:
+        """aiomqtt drops the reason code of a PUBACK; 135 (not authorised) would look like success."""
+        paho: Any = client._client  # the topic of a refused publish cannot be learned in another way
+        publish, on_publish = paho.publish, paho.on_publish
+        topics: dict[int, str] = {}
+
+        def noting_publish(topic: str, *args: Any, **kwargs: Any) -> Any:
+            info = publish(topic, *args, **kwargs)
+            topics[info.mid] = topic
+            return info
+
+        def noting_on_publish(paho_client: Any, userdata: Any, mid: int, code: ReasonCode, properties: Any) -> None:
+            topic = topics.pop(mid, "")
+            if code.value >= 128:
+                facts = {"topic": topic, "code": code.value}
+                self._alarm("publish-refused", f"The broker refused {topic}: {code} ({code.value}).", **facts)
+            elif code.value == 16 and topic == self.topics.log:
+                self._alarm("no-subscriber", f"Nobody is subscribed to {topic}.", topic=topic, code=16)
+            on_publish(paho_client, userdata, mid, code, properties)
+
+        paho.publish = noting_publish
+        paho.on_publish = noting_on_publish
+
+    def _alarm(self, slug: str, text: str, **facts: object) -> None:
+        self.status.alarms[slug] += 1
+        self._on_alarm(Alarm(slug, text, facts))
+
+    def _note_retry(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        self.status.error = str(error)
+
+    # waiting ----------------------------------------------------------------------------------------------------------
+
+    async def _read(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        """Ask the books; while they cannot be read, wait."""
+        while True:
+            try:
+                return ask(self._reader())
+            except (FieldAway, sqlite3.OperationalError):
+                await self._pause(AWAY_PAUSE_S)
+
+    async def _wait_beyond(self, position: int) -> None:
+        if self._head.position > position:
+            # Announced but not readable: another log, or a reader that lags. Never a busy loop.
+            await asyncio.sleep(0.05)
+        # 5 s: even if nobody announces, a record is found.
+        else:
+            await self._head.wait_beyond(position, 5.0)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not beyond a stop. Raises _Stopped."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        if self._stop.is_set():
+            raise _Stopped
+
+
+def is_late_callback(context: Mapping[str, Any]) -> bool:
+    """Is this the known noise of a lost link (a writer put on a file number that is closed)? For the loop's handler.
+
+    ``context`` as asyncio gives it. Count these, and log everything else.
+    """
+    error = context.get("exception")
+    message = str(context.get("message", ""))
+    closed = isinstance(error, (OSError, ValueError)) and (
+        "Bad file descriptor" in str(error) or "Invalid file descriptor" in str(error)
+    )
+    return closed and ("add_writer" in message or "add_reader" in message)
+
+
+def _offline(session: str) -> bytes:
+    return canonical({"state": "offline", "session": session})
+
+
+def _properties(
+    content_type: str, beside: list[tuple[str, str]] | None = None, correlation: bytes | None = None
+) -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's is not annotated
+    properties.ContentType = content_type
+    if beside:
+        properties.UserProperty = beside
+    if correlation is not None:
+        properties.CorrelationData = correlation
+    return properties
+
+
+def _state(payload: bytes) -> Json:
+    try:
+        value = orjson.loads(payload[:4096])
+    except orjson.JSONDecodeError:
+        raise BadCursor("not JSON") from None
+    if not isinstance(value, dict):
+        raise BadCursor("not an object")
+    return value
+
+
+def _first(group: BaseException | None) -> BaseException:
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    assert group is not None
+    return group
