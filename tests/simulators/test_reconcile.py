@@ -25,9 +25,11 @@ def kept(codes: Sequence[int], flagged: Sequence[int] = ()) -> list[Kept]:
 
 
 def log(codes: Sequence[int], flagged: Sequence[int] = (), meters: Sequence[dict[int, int]] = ()) -> LogFacts:
-    bodies = []
+    bodies: list[dict[str, object]] = []
     for n, code in enumerate(codes):
-        data = {"asset": 1, "sas_exception": code} | ({"maybe_repeat": True} if n in flagged else {})
+        data: dict[str, object] = {"asset": 1, "sas_exception": code}
+        if n in flagged:
+            data["maybe_repeat"] = True
         bodies.append({"type": "hall.egm.door.opened.v1", "data": data})
     for values in meters:
         readings = [
@@ -35,8 +37,9 @@ def log(codes: Sequence[int], flagged: Sequence[int] = (), meters: Sequence[dict
              "verdict": "first"}
             for code, value in values.items()
         ]  # fmt: skip
-        data = {"asset": 1, "generation": 1, "readings": readings}
-        bodies.append({"type": "hall.egm.meters.snapshot.v1", "time": "2026-11-23T00:00:00.000Z", "data": data})
+        snapshot = {"asset": 1, "generation": 1, "readings": readings}
+        head = {"type": "hall.egm.meters.snapshot.v1", "time": "2026-11-23T00:00:00.000Z"}
+        bodies.append(head | {"data": snapshot})
     records, chain = [], chain_start(STREAM)
     for n, body in enumerate(bodies):
         text = json.dumps(body | {"streamid": STREAM, "epoch": "1", "sequence": f"{n + 1:020d}"}).encode()
