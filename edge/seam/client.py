@@ -80,6 +80,8 @@ class SeamClient:
         self.lost: Counter[str] = Counter()
         "Connections that ended, by reason."
         self.field_version = ""
+        self.moved_at = monotonic()
+        "Monotonic seconds of the last word of the field or the last try to reach it: for the watchdog."
         self._part = part
         self._program = program
         self._monotonic = monotonic
@@ -180,7 +182,7 @@ class SeamClient:
         """Connect, listen, and again, until cancelled."""
         pause_s = FIRST_PAUSE_S
         while True:
-            began = self._monotonic()
+            began = self.moved_at = self._monotonic()
             try:
                 await self._session()
             except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError) as error:
@@ -237,7 +239,7 @@ class SeamClient:
             raise EOFError("The field closed the connection") from None
 
     def _take(self, message: Hello | Answer | Push) -> None:
-        self._heard_at = self._monotonic()
+        self._heard_at = self.moved_at = self._monotonic()
         match message:
             case BoardSnapshot():
                 self._gather(message)
@@ -245,9 +247,7 @@ class SeamClient:
                 self.mirror.apply(cast("Change", message.change), self._heard_at)
             case Head():
                 at = message.cursor
-                self.head.move(
-                    message.position, None if at is None else LogCursor(at.streamid, at.sequence, at.sha256)
-                )
+                self.head.move(message.position, None if at is None else LogCursor(at.streamid, at.sequence, at.sha256))
                 if not self.connected:
                     self._returned()
             case Beat():

@@ -1,0 +1,115 @@
+"""Slot machines."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from edge.cli.box import Box
+from edge.cli.faults import CONFLICT, NOT_FOUND, Fault
+from edge.cli.show import asks_box, clock, emit, grouped, plain, shape, table
+
+_LINKS = {"up": "on line", "down": "OFF LINE", "silent": "line silent on purpose", "shaky": "answers badly"}
+
+
+@click.group()
+def egm() -> None:
+    """Slot machines."""
+
+
+@egm.command("list")
+@click.option("--line", help="Of one line.")
+@click.option("--state", help="Of one state: up, down, shaky, unknown.")
+@asks_box
+def list_(box: Box, as_json: bool, line: str | None, state: str | None) -> None:
+    """All machines."""
+    told = box.get("/egms", line=line, state=state)
+
+    def text() -> Iterator[str]:
+        rows = [
+            [
+                shape(one["link"]),
+                one["location"] or "—",
+                str(one["asset"]),
+                f"{one['line']}:{one['address']}",
+                one["serial"] or "—",
+                _LINKS.get(one["link"], "not heard yet"),
+                ", ".join(door for door, is_ in sorted(one["doors"].items()) if is_ == "open") or "—",
+                clock(one["last_heard_at"]),
+            ]
+            for one in told["egms"]
+        ]
+        if not rows:
+            yield "No machine."
+        else:
+            yield from table(rows, ["", "place", "asset", "line", "serial", "state", "open doors", "heard (UTC)"])
+        yield from _age(told)
+
+    emit(told, text, as_json=as_json)
+
+
+@egm.command()
+@click.argument("machine")
+@asks_box
+def show(box: Box, as_json: bool, machine: str) -> None:
+    """One machine: by location, asset number, serial or a unique part of them."""
+    told = box.get(f"/egms/{find(box, machine)}")
+    emit(told, lambda: page(told), as_json=as_json)
+
+
+def find(box: Box, word: str) -> int:
+    """The asset number somebody means. Raises Fault: not found, or ambiguous with the list of choices."""
+    found = box.get("/egms", find=word)["egms"]
+    if not found:
+        raise Fault(
+            NOT_FOUND, f"No machine is known as {plain(word)}.", "Nothing was changed.",
+            "Look for it in: hallctl egm list.", code="HE2103",
+        )  # fmt: skip
+    if len(found) > 1:
+        choices = ", ".join(f"{one['location'] or '—'} (asset {one['asset']})" for one in found[:8])
+        raise Fault(
+            CONFLICT, f"{plain(word)} may be {len(found)} machines: {choices}.", "Nothing was changed.",
+            "Say the asset number.", code="HE2103",
+        )  # fmt: skip
+    return int(found[0]["asset"])
+
+
+def page(told: dict[str, Any]) -> Iterator[str]:
+    """The lines about one machine."""
+    one = told["egm"]
+    title = one["label"] or f"Machine {one['location'] or one['asset']}"
+    state = _LINKS.get(one["link"], "not heard yet")
+    yield (
+        f"{click.style(plain(title), bold=True)} · asset {one['asset']} · serial {plain(one['serial'] or '—')} · "
+        f"line {plain(one['line'])}, address {one['address']}    {shape(one['link'])} {state}"
+        + (f" since {clock(one['link_since'])} UTC" if one["link_since"] else "")
+    )
+    yield (
+        f"  heard     {clock(one['last_heard_at'])} UTC · polls {grouped(one['polls'])}, answers "
+        f"{grouped(one['answers'])}, unanswered {grouped(one['misses'])}, damaged {grouped(one['bad_replies'])}"
+    )
+    doors = ", ".join(f"{door} {is_}" for door, is_ in sorted(one["doors"].items()))
+    yield f"  doors     {doors or 'nothing told yet'}"
+    if one["last_event"]:
+        yield f"  last      {clock(one['last_event'].get('time'))} {plain(one['last_event'].get('text', ''))}"
+    yield f"  game      {plain(one['game_id'] or '—')} · meters in generation {one['generation']}"
+    if one["review"]:
+        yield click.style(
+            f"  review    {one['review']} meter readings wait for a person's decision (HE2107)", fg="yellow"
+        )
+    meters = [meter for meter in told.get("latest_meters", []) if meter["game"] == 0]
+    if meters:
+        read_at = (told.get("snapshot") or {}).get("read_at")
+        yield f"  meters    read {clock(read_at)} UTC"
+        for meter in meters:
+            code, value = meter["code"].upper(), grouped(meter["value"])
+            yield f"            {code}  {meter['name']:<44} {value:>16} {meter['unit']}"
+    yield from _age(told)
+
+
+def _age(told: dict[str, Any]) -> Iterator[str]:
+    live = told["live"]
+    if not live["connected"]:
+        age_ms = live["age_ms"]
+        old = "never heard" if age_ms is None else f"as of {age_ms / 1000:.0f} s ago"
+        yield click.style(f"The field is away; machines {old}. (HE6001)", fg="red")

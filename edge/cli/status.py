@@ -1,0 +1,126 @@
+"""One screen: what a technician wants to know first."""
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from edge.cli.box import Box
+from edge.cli.show import ago, asks_box, clock, emit, grouped, plain, shape
+
+WATCH_S = 2.0
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Draw it anew every two seconds, until Ctrl-C.")
+@asks_box
+def status(box: Box, as_json: bool, watch: bool) -> None:
+    """One screen: machines, lines, queue, central, both halves."""
+    while True:
+        told = box.get("/status")
+        if watch and not as_json:
+            click.clear()
+        emit(told, lambda told=told: screen(told), as_json=as_json)  # type: ignore[misc] # told is bound now
+        if not watch:
+            return
+        time.sleep(WATCH_S)
+
+
+def screen(told: dict[str, Any]) -> Iterator[str]:
+    """The lines of the screen."""
+    now = datetime.fromisoformat(told["time"])
+    hall, machines, field, front = told["hall"], told["machines"], told["field"], told["front"]
+    hall_time = now.astimezone(ZoneInfo(hall["time_zone"])).strftime("%a %d %b %Y %H:%M:%S")
+    yield (
+        f"{click.style(plain(hall['name']), bold=True)} · gateway {told['gateway']} · {told['version']}"
+        f"    {hall_time} (hall time)"
+    )
+    yield f"  state      {_state(told)}"
+    yield f"  machines   {machines['up']} of {machines['all']} on line"
+    for one in machines["not_up"][:8]:
+        place = one["location"] or one["asset"]
+        yield f"             {shape(one['link'])} {plain(place)}  {_why(one)}"
+    lines = "   ".join(
+        f"{plain(line['name'])} {_line(line)} {line['machines_up']}/{line['machines']}" for line in told["lines"]
+    )
+    yield f"  lines      {lines or 'none configured'}"
+    for line in told["lines"]:
+        if line["error"]:
+            yield f"             {click.style('■', fg='red')} {plain(line['name'])}  {plain(line['error'])}"
+    yield from _central(told)
+    yield f"  log        record {grouped(told['log']['sequence'])} of epoch {told['log']['epoch']}"
+    yield f"  clock      {_clock(told['clock'])}"
+    started = field["started_at"]
+    up = None if started is None else (now - datetime.fromisoformat(started)).total_seconds()
+    age_ms = front["mirror_age_ms"]
+    if field["connected"]:
+        yield f"  field      up {ago(up)}, {_own(field['own'])}"
+    else:
+        yield f"  field      {click.style('■ away', fg='red')}: {plain(field['trouble'] or 'not connected')}"
+    up = (now - datetime.fromisoformat(front["started_at"])).total_seconds()
+    mirror = "the field was never heard" if age_ms is None else f"mirror {ago(age_ms / 1000)} old"
+    yield f"  front      up {ago(up)}, {mirror}"
+
+
+def _state(told: dict[str, Any]) -> str:
+    words = {
+        "running": click.style("running", fg="green"),
+        "held": click.style("held: the disk is full, machines keep their events", fg="red"),
+        "field away": click.style("field away: shown is how it was", fg="red"),
+    }
+    return words.get(told["state"], str(told["state"]))
+
+
+def _why(one: dict[str, Any]) -> str:
+    heard = clock(one["last_heard_at"])
+    if one["link"] == "unknown":
+        return "not heard yet"
+    if one["link"] == "silent":
+        return "its line is silent on purpose, some seconds"
+    since = clock(one["since"])
+    return f"no answer since {since} UTC" + (f", last heard {heard}" if heard != "—" else "")
+
+
+def _line(line: dict[str, Any]) -> str:
+    colour = {"up": "green", "opening": "white", "silent": "yellow"}.get(line["state"], "red")
+    return click.style("●" if line["state"] == "up" else "■", fg=colour)
+
+
+def _central(told: dict[str, Any]) -> Iterator[str]:
+    consumers = told["consumers"]
+    if consumers is None:
+        yield "  central    the books are not read while the field is away"
+        return
+    if not consumers:
+        yield "  central    no consumer is configured: events are kept here"
+    for one in consumers:
+        acknowledged = one["acknowledged"]
+        upto = (
+            "nothing acknowledged yet"
+            if not acknowledged
+            else f"acknowledged up to {grouped(acknowledged['sequence'])}"
+        )
+        yield f"  central    {plain(one['name'])}: {upto}, {grouped(one['behind'])} waiting"
+    uplink = told["uplink"]
+    if uplink is not None:
+        yield f"  broker     {plain(uplink.get('text') or uplink.get('state', '—'))}"
+
+
+def _clock(quality: str) -> str:
+    return {
+        "synced": "synchronised",
+        "holdover": click.style("not synchronised at the moment, was so lately", fg="yellow"),
+    }.get(quality, click.style("cannot be believed: give it a time server (timedatectl)", fg="yellow"))
+
+
+def _own(own: dict[str, Any] | None) -> str:
+    if own is None:
+        return "did not tell its figures in time"
+    told = [
+        f"{grouped(own['commits'])} commits" if "commits" in own else "",
+        f"{own['waiting']} waiting" if own.get("waiting") else "",
+    ]
+    return ", ".join(part for part in told if part) or "answers"

@@ -1,0 +1,1 @@
+"""HTTP words: routes, who may use them, and errors as problem documents."""

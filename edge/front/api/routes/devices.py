@@ -1,0 +1,134 @@
+"""Machines and lines: lists, one of them, and the live wire of a line."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.responses import Response, StreamingResponse
+
+from edge.clock import stamp
+from edge.front.api.problems import Problem
+from edge.front.api.schemas import known_only
+from edge.front.api.scopes import API
+from edge.front.context import Front
+from edge.front.views import devices, meters
+from edge.seam.errors import FieldAway
+from edge.seam.messages import TraceLines
+from edge.store.tx import Reader
+from protocols.sas.explain import Explainer
+
+NDJSON = "application/x-ndjson"
+SSE = "text/event-stream"
+
+
+def add_to(app: FastAPI, front: Front) -> None:
+    """Add the routes."""
+
+    def reader() -> Reader | None:
+        """The books where they may be read; lists are shown from the mirror while they may not."""
+        try:
+            return front.readers.connection()
+        except FieldAway:
+            return None
+
+    def answer(told: dict[str, Any]) -> Response:
+        age_s = front.seam.mirror_age()
+        told["live"] = {
+            "connected": front.seam.connected,
+            "age_ms": None if age_s is None else int(age_s * 1000),
+            "trouble": front.seam.last_error,
+        }
+        return Response(orjson.dumps(told), media_type="application/json")
+
+    @app.get(f"{API}/egms")
+    async def get_egms(request: Request) -> Response:
+        """All machines; `state=` (up, down, ...), `line=`, `find=` a number, serial or part of a name."""
+        known_only(request, "state", "line", "find")
+        machines = devices.egm_list(front.seam.mirror, reader())
+        if (state := request.query_params.get("state")) is not None:
+            machines = [one for one in machines if one["link"] == state]
+        if (line := request.query_params.get("line")) is not None:
+            machines = [one for one in machines if one["line"] == line]
+        if (word := request.query_params.get("find")) is not None:
+            machines = devices.egm_matches(machines, word)
+        return answer({"egms": machines})
+
+    @app.get(f"{API}/egms/{{asset}}")
+    async def get_egm(request: Request, asset: str) -> Response:
+        """One machine by asset number, with its last snapshot of meters while the books may be read."""
+        known_only(request)
+        conn = reader()
+        machine = devices.egm_one(front.seam.mirror, conn, int(asset)) if asset.isdigit() and len(asset) < 12 else None
+        if machine is None:
+            raise Problem("unknown-machine", f"No machine {asset[:20]} is registered.")
+        told: dict[str, Any] = {"egm": machine}
+        if conn is not None:
+            told["latest_meters"] = meters.latest(conn, int(asset))
+            told["snapshot"] = meters.newest_snapshot(conn, int(asset))
+        return answer(told)
+
+    @app.get(f"{API}/lines")
+    async def get_lines(request: Request) -> Response:
+        """All lines with their state and counters."""
+        known_only(request)
+        return answer({"lines": devices.line_list(front.seam.mirror)})
+
+    @app.get(f"{API}/lines/{{name}}")
+    async def get_line(request: Request, name: str) -> Response:
+        """One line."""
+        known_only(request)
+        line = devices.line_one(front.seam.mirror, name)
+        if line is None:
+            raise Problem("not-found", f"There is no line {name[:40]}.")
+        return answer({"line": line})
+
+    @app.get(f"{API}/lines/{{name}}/trace")
+    async def get_trace(request: Request, name: str) -> Response:
+        """The live wire in words, until either side ends it: NDJSON, or SSE if asked for. `address=` one machine."""
+        known_only(request, "address")
+        if name not in front.seam.mirror.lines:
+            raise Problem("not-found", f"There is no line {name[:40]}.")
+        wanted = request.query_params.get("address")
+        if wanted is not None and not (wanted.isdigit() and len(wanted) <= 3):
+            raise Problem("validation", "address: must be a SAS address, 1 to 127.")
+        sse = SSE in request.headers.get("accept", "")
+        stack = AsyncExitStack()
+        pushes = await stack.enter_async_context(front.seam.trace(name))
+        body = _trace(front, stack, pushes, int(wanted) if wanted else None, sse=sse)
+        return StreamingResponse(body, media_type=SSE if sse else NDJSON, headers={"Cache-Control": "no-store"})
+
+
+async def _trace(
+    front: Front, stack: AsyncExitStack, pushes: AsyncIterator[TraceLines], address: int | None, *, sse: bool
+) -> AsyncIterator[bytes]:
+    explainer = Explainer()
+    async with stack:
+        while True:
+            pushed = await front.until_stop(anext(pushes, None))
+            if pushed is None:
+                return
+            rows: list[dict[str, Any]] = [{"dropped": pushed.dropped}] if pushed.dropped else []
+            for record in pushed.records:
+                for told in explainer.feed(record.direction, bytes.fromhex(record.data), bytes.fromhex(record.flags)):
+                    if address is None or told.address in (address, None):
+                        rows.append(
+                            {
+                                "at": _stamp_us(record.at_us),
+                                "direction": record.direction,
+                                "hex": told.data.hex(),
+                                "wakeup": told.wakeup,
+                                "address": told.address,
+                                "text": told.text,
+                                "fault": told.fault,
+                                "idle": told.idle,
+                            }
+                        )
+            lines = (orjson.dumps(row) for row in rows)
+            yield b"".join(b"data: " + line + b"\n\n" if sse else line + b"\n" for line in lines)
+
+
+def _stamp_us(at_us: int) -> str:
+    return stamp(datetime.fromtimestamp(at_us // 1_000_000, UTC).replace(microsecond=at_us % 1_000_000))

@@ -1,0 +1,43 @@
+"""The front's connection to the books: read-only, and open only while the seam is up.
+
+While the field is away its recovery may be under way; a file in that state is not read. Whoever wants to read asks for
+the connection each time and keeps it no longer than one answer.
+"""
+
+import sqlite3
+from collections.abc import Callable
+
+from edge.seam.errors import FieldAway
+
+
+class Readers:
+    """One connection for the front's loop. `opened` and `closed` are hung on the seam."""
+
+    def __init__(self, open_reader: Callable[[], sqlite3.Connection]) -> None:
+        self._open_reader = open_reader
+        self._conn: sqlite3.Connection | None = None
+        self._allowed = False
+
+    def opened(self) -> None:
+        """The seam is up."""
+        self._allowed = True
+
+    def closed(self) -> None:
+        """The seam is lost: nothing is read until it is back."""
+        self._allowed = False
+        if self._conn is not None:
+            self._conn.close()
+            self._conn = None
+
+    @property
+    def is_open(self) -> bool:
+        """May the books be read now?"""
+        return self._allowed
+
+    def connection(self) -> sqlite3.Connection:
+        """The connection. Raises FieldAway while the books may not be read."""
+        if not self._allowed:
+            raise FieldAway("The field does not answer, so the books are not read")
+        if self._conn is None:
+            self._conn = self._open_reader()
+        return self._conn

@@ -1,0 +1,62 @@
+"""Meters of a machine: its last booked values, and its last snapshot."""
+
+from typing import Any
+
+from protocols.sas.catalog.meter_codes import METERS
+
+from edge.clock import stamp
+from edge.store.meters import last_snapshot, latest_meters, readings_of
+from edge.store.tx import Reader
+
+
+def latest(conn: Reader, asset: int) -> list[dict[str, Any]]:
+    """The last booked value of each meter of the machine's present generation. Values are strings of digits."""
+    return [
+        {
+            "game": reading.game,
+            "denomination": reading.denomination,
+            "code": f"{reading.code:02x}",
+            "name": meter_name(reading.code),
+            "unit": meter_unit(reading.code),
+            "value": str(reading.value),
+        }
+        for reading in latest_meters(conn, asset)
+    ]
+
+
+def newest_snapshot(conn: Reader, asset: int) -> dict[str, Any] | None:
+    """The newest snapshot with each reading, its difference and what it was judged to be."""
+    snapshot = last_snapshot(conn, asset)
+    if snapshot is None:
+        return None
+    return {
+        "event": snapshot.event_id,
+        "generation": snapshot.generation,
+        "read_at": stamp(snapshot.read_at),
+        "reason": snapshot.reason,
+        "because": snapshot.because,
+        "coherent": snapshot.coherent,
+        "readings": [
+            {
+                "game": stored.reading.game,
+                "code": f"{stored.reading.code:02x}",
+                "name": meter_name(stored.reading.code),
+                "value": str(stored.reading.value),
+                "delta": None if stored.delta is None else str(stored.delta),
+                "verdict": stored.verdict,
+            }
+            for stored in readings_of(conn, snapshot.snapshot)
+        ],
+    }
+
+
+def meter_name(code: int) -> str:
+    """What the standard calls this meter."""
+    row = METERS.get(code)
+    return f"meter {code:02X}" if row is None else row.name
+
+
+def meter_unit(code: int) -> str:
+    """credits | cents | count | percent"""
+    row = METERS.get(code)
+    return "count" if row is None else row.unit

@@ -1,0 +1,131 @@
+"""A machine as a tile of the floor page, the hall as its top bar: words and shapes, never only a colour.
+
+Server and browser show the same: the page is rendered from these, and the live stream sends these.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from edge.board import Board, EgmState
+from edge.front.views.meters import meter_name, meter_unit
+
+OLD_S = 3.0
+"A mirror older than this is shown as old: the field beats once a second."
+_CREDITS = "0c"
+"Meter 0C: current credits."
+_GAMES = "05"
+
+
+def tile(machine: EgmState) -> dict[str, Any]:
+    """Words for one machine: shape and state (on | attention | off | unknown), what it does, doors, last answer."""
+    open_doors = sorted(door for door, state in machine.doors.items() if state == "open")
+    state, shape, word = _state(machine, open_doors)
+    return {
+        "asset": str(machine.asset),
+        "place": machine.location or str(machine.address),
+        "title": machine.label or f"Machine {machine.location or machine.asset}",
+        "state": state,
+        "shape": shape,
+        "word": word,
+        "doors": ", ".join(door.replace("_", " ") for door in open_doors),
+        "serial": machine.serial or "",
+        "credits": _meter(machine, _CREDITS),
+        "games": _meter(machine, _GAMES),
+        "heard": clock_of(machine.last_heard_at),
+        "last": str((machine.last_event or {}).get("text", "")),
+        "line": machine.line,
+        "review": machine.review,
+    }
+
+
+def _state(machine: EgmState, open_doors: list[str]) -> tuple[str, str, str]:
+    if machine.link in ("down", "silent"):
+        return "off", "■", "does not answer" if machine.link == "down" else "line silent on purpose"
+    if machine.link == "unknown":
+        return "unknown", "○", "not heard yet"
+    if open_doors:
+        return "attention", "▲", "door open"
+    if machine.enabled is False:
+        return "attention", "◆", "disabled"
+    if machine.review:
+        return "attention", "▲", "meters to decide"
+    if machine.link == "shaky":
+        return "attention", "▲", "answers badly"
+    return "on", "●", "on line"
+
+
+def _meter(machine: EgmState, code: str) -> str:
+    value = machine.meters.get(code)
+    return "—" if value is None else grouped(value)
+
+
+def grouped(digits: str) -> str:
+    """1204553 -> 1 204 553, with thin spaces that do not break."""
+    return f"{int(digits):,}".replace(",", "\u202f") if digits.isdigit() else digits
+
+
+def clock_of(stamp: str | None) -> str:
+    """The time of day of a stamp, UTC; a dash for none."""
+    return "—" if stamp is None else stamp[11:19]
+
+
+def top(
+    board: Board, *, connected: bool, age_s: float | None, trouble: str | None, lag: Mapping[str, int]
+) -> dict[str, Any]:
+    """The top bar: machines on line, queue and central, clock, and how far this view can be believed."""
+    up = sum(machine.link == "up" for machine in board.egms.values())
+    behind = max(lag.values(), default=None)
+    return {
+        "hall": board.gateway.hall,
+        "gateway": board.gateway.gateway,
+        "machines": f"{up}/{len(board.egms)} on line",
+        "queue": "no consumer" if behind is None else f"{behind} waiting for central",
+        "head": grouped(str(board.gateway.sequence)),
+        "clock": board.gateway.clock,
+        "state": board.gateway.state,
+        "lines": [
+            {
+                "name": line.name,
+                "label": line.label or "",
+                "state": line.state,
+                "shape": {"up": "●", "opening": "○"}.get(line.state, "■"),
+                "machines": len(line.assets),
+                "up": sum(board.egms[asset].link == "up" for asset in line.assets if asset in board.egms),
+                "error": line.error or "",
+            }
+            for _, line in sorted(board.lines.items())
+        ],
+        "mirror": mirror_words(connected=connected, age_s=age_s, trouble=trouble),
+        "connected": connected,
+    }
+
+
+def mirror_words(*, connected: bool, age_s: float | None, trouble: str | None) -> str:
+    """How old the view is, in words."""
+    if connected:
+        return "live" if (age_s or 0.0) < OLD_S else f"{age_s:.0f} s old"
+    if age_s is None:
+        return f"The field has not answered yet ({trouble or 'not connected'})"
+    return f"Field restarting; machines as of {age_s:.0f} s ago ({trouble or 'not connected'})"
+
+
+def meter_rows(machine: EgmState) -> list[dict[str, str]]:
+    """The meters on the board with their names, for the machine's page."""
+    return [
+        {
+            "code": code.upper(),
+            "name": meter_name(int(code, 16)),
+            "value": grouped(value),
+            "unit": _worth(machine) if meter_unit(int(code, 16)) == "credits" else meter_unit(int(code, 16)),
+        }
+        for code, value in sorted(machine.meters.items())
+    ]
+
+
+def _worth(machine: EgmState) -> str:
+    """What a credit is worth, in minor units of the currency; a fraction only where it is one."""
+    told = machine.denomination or {}
+    above, below = told.get("numerator"), told.get("denominator")
+    if not above or not below:
+        return "credits"
+    return f"credits of {above} minor" if below == 1 else f"credits of {above}/{below} minor"
