@@ -100,7 +100,7 @@ def _central(told: dict[str, Any]) -> Iterator[str]:
         acknowledged = one["acknowledged"]
         upto = (
             "nothing acknowledged yet"
-            if not acknowledged
+            if not acknowledged["sequence"]
             else f"acknowledged up to {grouped(acknowledged['sequence'])}"
         )
         yield f"  central    {plain(one['name'])}: {upto}, {grouped(one['behind'])} waiting"

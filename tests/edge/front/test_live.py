@@ -63,7 +63,7 @@ async def test_a_page_that_reads_slowly_gets_newer_pictures_not_more(hall: Hall)
         await anext(stream)
         for number in range(500):
             hall.board.update_egm(100417, polls=number)
-            hall.board.flush(float(number), every_s=0)
+            hall.board.flush(asyncio.get_running_loop().time(), every_s=0)
         while hall.house.front.seam.mirror.egms[100417].polls < 499:
             await asyncio.sleep(0.01)
         picture = await anext(stream)

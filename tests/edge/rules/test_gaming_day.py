@@ -17,9 +17,7 @@ def test_before_six_it_is_still_yesterday():
     assert SOFIA.label(datetime(2026, 11, 23, 4, 0, 0, tzinfo=UTC)) == "2026-11-23"
 
 
-@pytest.mark.parametrize(
-    ("day", "hours"), [(date(2026, 3, 28), 23), (date(2026, 10, 24), 25), (date(2026, 7, 1), 24)]
-)
+@pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 28), 23), (date(2026, 10, 24), 25), (date(2026, 7, 1), 24)])
 def test_the_day_in_which_the_clocks_change_is_an_hour_shorter_or_longer(day, hours):
     assert SOFIA.length(day) == timedelta(hours=hours)
 

@@ -28,9 +28,7 @@ EVENT = "5e1f0c8a94d2477bb0a36e21c97d5f08:7"
 def read(tx, *, asset=17, denomination=CENT, after_s=900, width=4, **values):
     """Record a snapshot: read(tx, m00=5) is meter 00 at 5."""
     readings = [Reading(0, None, int(name[1:], 16), value, width) for name, value in values.items()]
-    return record_snapshot(
-        tx, Snapshot(asset, tx.later(after_s), "interval", readings, denomination=denomination)
-    )
+    return record_snapshot(tx, Snapshot(asset, tx.later(after_s), "interval", readings, denomination=denomination))
 
 
 def verdicts(recorded) -> list[str]:
