@@ -97,6 +97,7 @@ def open_writing(path: Path, *, pages_max: int = PAGES_MAX, any_thread: bool = F
                 "trusted_schema": 0,
                 "cell_size_check": 1,
                 "foreign_keys": 1,
+                "recursive_triggers": 1,  # or INSERT OR REPLACE would slip past the guards against deleting
                 "busy_timeout": 1000,
                 "max_page_count": pages_max,
             },

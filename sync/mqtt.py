@@ -125,8 +125,8 @@ class Uplink:
     """One per consumer that listens over MQTT. ``run`` until ``stop``, or until cancelled, which stops it as well.
 
     ``reader()`` gives the connection of this moment, or raises FieldAway. ``advance(consumer, cursor)`` returns once
-    the cursor is checked and on disk; raises DeliveryError. ``admit(payload, {"topic", "kind"})`` returns the answer to a
-    command; raises FieldAway. ``info()`` is the birth message, ``health()`` a message each minute.
+    the cursor is checked and on disk; raises DeliveryError. ``admit(payload, {"topic", "kind"})`` returns the answer to
+    a command; raises FieldAway. ``info()`` is the birth message, ``health()`` a message each minute.
     """
 
     def __init__(
