@@ -1,6 +1,7 @@
 """The capture file: what is written reads back, what is damaged is refused with its line."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -166,3 +167,13 @@ def test_a_header_that_would_not_read_back_is_not_written():
 def test_the_start_is_written_in_utc_whatever_zone_it_came_in():
     east = STARTED.astimezone(timezone(timedelta(hours=2)))
     assert header_text(Header("A", "a cabinet, firmware 7", "a technician, on the bench", east)) == HEAD
+
+
+def test_the_example_of_the_document_reads():
+    document = (Path(__file__).parents[3] / "docs" / "captures.md").read_text(encoding="utf-8")
+    example = document.split("```\n")[1]
+    reader = Reader(example.splitlines(keepends=True))
+    records = list(reader)
+    assert reader.header == HEADER
+    assert [record.data.hex() for record in records] == ["80", "81", "11", "01", "1f", "011f4154"]
+    assert [record.flags[0] for record in records] == [1, 1, 0, 1, 0, 0]
