@@ -1,1 +1,1 @@
-"""hallctl, the control program: talks to the front over its socket; never opens the database, never loads the daemon."""
+"""hallctl, the control program: talks to the front over its socket; never opens the database or loads the daemon."""

@@ -24,25 +24,26 @@ def egm() -> None:
 def list_(box: Box, as_json: bool, line: str | None, state: str | None) -> None:
     """All machines."""
     told = box.get("/egms", line=line, state=state)
+    zone = told["live"]["time_zone"]
 
     def text() -> Iterator[str]:
         rows = [
             [
                 shape(one["link"]),
-                one["location"] or "—",
+                plain(one["location"] or "—"),
                 str(one["asset"]),
                 f"{one['line']}:{one['address']}",
-                one["serial"] or "—",
+                plain(one["serial"] or "—"),
                 _LINKS.get(one["link"], "not heard yet"),
                 ", ".join(door for door, is_ in sorted(one["doors"].items()) if is_ == "open") or "—",
-                clock(one["last_heard_at"]),
+                clock(one["last_heard_at"], zone),
             ]
             for one in told["egms"]
         ]
         if not rows:
             yield "No machine."
         else:
-            yield from table(rows, ["", "place", "asset", "line", "serial", "state", "open doors", "heard (UTC)"])
+            yield from table(rows, ["", "place", "asset", "line", "serial", "state", "open doors", "heard"])
         yield from _age(told)
 
     emit(told, text, as_json=as_json)
@@ -76,22 +77,22 @@ def find(box: Box, word: str) -> int:
 
 def page(told: dict[str, Any]) -> Iterator[str]:
     """The lines about one machine."""
-    one = told["egm"]
+    one, zone = told["egm"], told["live"]["time_zone"]
     title = one["label"] or f"Machine {one['location'] or one['asset']}"
     state = _LINKS.get(one["link"], "not heard yet")
     yield (
         f"{click.style(plain(title), bold=True)} · asset {one['asset']} · serial {plain(one['serial'] or '—')} · "
         f"line {plain(one['line'])}, address {one['address']}    {shape(one['link'])} {state}"
-        + (f" since {clock(one['link_since'])} UTC" if one["link_since"] else "")
+        + (f" since {clock(one['link_since'], zone)}" if one["link_since"] else "")
     )
     yield (
-        f"  heard     {clock(one['last_heard_at'])} UTC · polls {grouped(one['polls'])}, answers "
+        f"  heard     {clock(one['last_heard_at'], zone)} · polls {grouped(one['polls'])}, answers "
         f"{grouped(one['answers'])}, unanswered {grouped(one['misses'])}, damaged {grouped(one['bad_replies'])}"
     )
     doors = ", ".join(f"{door} {is_}" for door, is_ in sorted(one["doors"].items()))
     yield f"  doors     {doors or 'nothing told yet'}"
     if one["last_event"]:
-        yield f"  last      {clock(one['last_event'].get('time'))} {plain(one['last_event'].get('text', ''))}"
+        yield f"  last      {clock(one['last_event'].get('time'), zone)} {plain(one['last_event'].get('text', ''))}"
     yield f"  game      {plain(one['game_id'] or '—')} · meters in generation {one['generation']}"
     if one["review"]:
         yield click.style(
@@ -100,7 +101,7 @@ def page(told: dict[str, Any]) -> Iterator[str]:
     meters = [meter for meter in told.get("latest_meters", []) if meter["game"] == 0]
     if meters:
         read_at = (told.get("snapshot") or {}).get("read_at")
-        yield f"  meters    read {clock(read_at)} UTC"
+        yield f"  meters    read {clock(read_at, zone)}"
         for meter in meters:
             code, value = meter["code"].upper(), grouped(meter["value"])
             yield f"            {code}  {meter['name']:<44} {value:>16} {meter['unit']}"

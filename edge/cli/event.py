@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from edge.cli.box import Box
-from edge.cli.show import asks_box, plain
+from edge.cli.show import asks_box, clock, plain
 
 WAIT_S = 25
 
@@ -31,7 +31,7 @@ def tail(box: Box, as_json: bool, count: int, follow: bool, machine: str | None,
         asset = find(box, machine)
     told = box.get("/events/search", limit=count, egm=asset, type=kind)
     for one in reversed(told["events"]):
-        _line(one, as_json=as_json)
+        _line(one, told["time_zone"], as_json=as_json)
     while follow:
         told = box.get(
             "/events/search",
@@ -43,14 +43,14 @@ def tail(box: Box, as_json: bool, count: int, follow: bool, machine: str | None,
             wait=WAIT_S,
         )
         for one in reversed(told["events"]):
-            _line(one, as_json=as_json)
+            _line(one, told["time_zone"], as_json=as_json)
 
 
-def _line(one: dict[str, Any], *, as_json: bool) -> None:
+def _line(one: dict[str, Any], zone: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(one, ensure_ascii=False))
         return
     colour = {"alarm": "red", "high": "yellow"}.get(one["priority"])
     text = click.style(plain(one["text"]), fg=colour)
     repeat = click.style("  (may be a repeat)", fg="yellow") if one["maybe_repeat"] else ""
-    click.echo(f"{one['time'][11:23]}  {one['sequence']:>8}  {plain(one['subject']):<16}  {text}{repeat}")
+    click.echo(f"{clock(one['time'], zone, ms=True)}  {one['sequence']:>8}  {text}{repeat}")

@@ -26,11 +26,9 @@ _BY_STATUS = {
 class Fault(click.ClickException):
     """One fault; `code` stands at the end, in brackets."""
 
-    exit_code = BUG  # type: ignore[misc] # click has a class variable; ours differs by fault
-
     def __init__(self, exit_code: int, what: str, so_what: str, do: str, then: str = "", *, code: str = "") -> None:
         super().__init__(what)
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc] # click has a class variable; ours differs by fault
         sentences = " ".join(part for part in (what, so_what, do, then) if part)
         self.text = f"{sentences} ({code})" if code else sentences
         self.told: dict[str, Any] = {

@@ -31,7 +31,7 @@ def list_(box: Box, as_json: bool) -> None:
                 grouped(one["misses"]),
                 grouped(one["bad_replies"]),
                 grouped(one["stray_bytes"]),
-                one["error"] or one["label"] or "",
+                plain(one["error"] or one["label"] or ""),
             ]
             for one in told["lines"]
         ]

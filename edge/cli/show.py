@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar, cast
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -25,11 +27,12 @@ def emit(told: Any, text: Callable[[], Iterable[str]], *, as_json: bool) -> None
 
 
 def table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> Iterable[str]:
-    """Columns as wide as they must be."""
-    widths = [max(len(str(row[i])) for row in (head, *rows)) for i in range(len(head))]
+    """Columns as wide as they must be. What came from a machine must be `plain` already; colours may be in it."""
+    widths = [max(len(click.unstyle(row[i])) for row in (head, *rows)) for i in range(len(head))]
     yield click.style("  ".join(name.ljust(width) for name, width in zip(head, widths, strict=True)).rstrip(), dim=True)
     for row in rows:
-        yield "  ".join(plain(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        cells = (cell + " " * (width - len(click.unstyle(cell))) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
 
 
 def plain(text: object) -> str:
@@ -42,9 +45,12 @@ def grouped(number: int | str | None) -> str:
     return "—" if number is None else f"{int(number):,}".replace(",", " ")
 
 
-def clock(stamp: str | None) -> str:
-    """The time of day of a stamp, UTC."""
-    return "—" if not stamp else stamp[11:19]
+def clock(stamp: str | None, zone: str, *, ms: bool = False) -> str:
+    """The time of day of a stamp, in the hall's time zone."""
+    if not stamp:
+        return "—"
+    at = datetime.fromisoformat(stamp).astimezone(ZoneInfo(zone))
+    return at.isoformat(timespec="milliseconds" if ms else "seconds")[11 : 23 if ms else 19]
 
 
 def ago(seconds: float | None) -> str:

@@ -42,7 +42,7 @@ def screen(told: dict[str, Any]) -> Iterator[str]:
     yield f"  machines   {machines['up']} of {machines['all']} on line"
     for one in machines["not_up"][:8]:
         place = one["location"] or one["asset"]
-        yield f"             {shape(one['link'])} {plain(place)}  {_why(one)}"
+        yield f"             {shape(one['link'])} {plain(place)}  {_why(one, hall['time_zone'])}"
     lines = "   ".join(
         f"{plain(line['name'])} {_line(line)} {line['machines_up']}/{line['machines']}" for line in told["lines"]
     )
@@ -74,14 +74,14 @@ def _state(told: dict[str, Any]) -> str:
     return words.get(told["state"], str(told["state"]))
 
 
-def _why(one: dict[str, Any]) -> str:
-    heard = clock(one["last_heard_at"])
+def _why(one: dict[str, Any], zone: str) -> str:
+    heard = clock(one["last_heard_at"], zone)
     if one["link"] == "unknown":
         return "not heard yet"
     if one["link"] == "silent":
         return "its line is silent on purpose, some seconds"
-    since = clock(one["since"])
-    return f"no answer since {since} UTC" + (f", last heard {heard}" if heard != "—" else "")
+    since = clock(one["since"], zone)
+    return f"no answer since {since}" + (f", last heard {heard}" if heard != "—" else "")
 
 
 def _line(line: dict[str, Any]) -> str:

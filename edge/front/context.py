@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from edge.access import Keyring
 from edge.clock import Clock
@@ -30,6 +31,11 @@ class Front:
     "Set when the front stops; every open stream ends then."
     uplink_told: Callable[[], dict[str, Any]] | None = None
     "What the MQTT uplink says of itself; None: not configured."
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The hall's time zone: what people read."""
+        return ZoneInfo(self.settings.hall.time_zone)
 
     async def pause(self, seconds: float) -> bool:
         """Sleep, but not beyond the stop. False: the front stops."""

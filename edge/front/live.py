@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from edge.board import Change
+from edge.clock import stamp
 from edge.front.context import Front
 from edge.front.views import events, tiles
 from edge.seam.errors import FieldAway
@@ -67,7 +68,7 @@ class Live:
         told = tiles.top(
             seam.mirror, connected=seam.connected, age_s=seam.mirror_age(), trouble=seam.last_error, lag=self.lag
         )
-        told["now"] = tiles.clock_of(self._front.clock.wall().strftime("%Y-%m-%dT%H:%M:%S"))
+        told["now"] = tiles.clock_of(stamp(self._front.clock.wall()), self._front.zone)
         return told
 
     async def run(self) -> None:
@@ -139,20 +140,18 @@ class Live:
         if stream.everything:
             picture["whole"] = True
         if assets:
-            picture["tiles"] = [tiles.tile(board.egms[asset]) for asset in sorted(assets)]
+            picture["tiles"] = [tiles.tile(board.egms[asset], self._front.zone) for asset in sorted(assets)]
         if stream.top is not None:
             picture["top"] = stream.top
         if stream.events:
-            picture["events"] = [_short(event) for event in stream.events]
+            picture["events"] = [self._short(event) for event in stream.events]
         stream.assets, stream.everything, stream.events, stream.top = set(), False, [], None
         return picture
 
-
-def _short(event: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "time": tiles.clock_of(event["time"]),
-        "text": event["text"],
-        "subject": event["subject"],
-        "priority": event["priority"],
-        "sequence": event["sequence"],
-    }
+    def _short(self, event: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "time": tiles.clock_of(event["time"], self._front.zone),
+            "text": event["text"] + (" (may be a repeat)" if event["maybe_repeat"] else ""),
+            "priority": event["priority"],
+            "sequence": event["sequence"],
+        }

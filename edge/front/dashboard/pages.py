@@ -48,7 +48,7 @@ def add_to(app: FastAPI, front: Front, live: Live, sessions: Sessions, guard: Gu
             found = events.newest(front.readers.connection(), LATEST, asset=asset)
         except FieldAway:
             return None
-        return [{**event, "clock": tiles.clock_of(event["time"])} for event in found]
+        return [{**event, "clock": tiles.clock_of(event["time"], front.zone)} for event in found]
 
     @app.get("/")
     async def floor(request: Request) -> Response:
@@ -59,7 +59,7 @@ def add_to(app: FastAPI, front: Front, live: Live, sessions: Sessions, guard: Gu
             "floor.html",
             title="Floor",
             top=live.top(),
-            tiles=[tiles.tile(machine) for machine in machines],
+            tiles=[tiles.tile(machine, front.zone) for machine in machines],
             events=latest(),
             who=principal_of(request).name,
         )
@@ -72,12 +72,12 @@ def add_to(app: FastAPI, front: Front, live: Live, sessions: Sessions, guard: Gu
             return page("missing.html", 404, title="Machine", top=live.top(), who=principal_of(request).name)
         return page(
             "machine.html",
-            title=tiles.tile(known)["title"],
+            title=tiles.tile(known, front.zone)["title"],
             top=live.top(),
-            tile=tiles.tile(known),
+            tile=tiles.tile(known, front.zone),
             machine=known,
             meters=tiles.meter_rows(known),
-            read_at=tiles.clock_of(known.meters_at),
+            read_at=tiles.clock_of(known.meters_at, front.zone),
             events=latest(known.asset),
             who=principal_of(request).name,
         )

@@ -5,8 +5,10 @@ Server and browser show the same: the page is rendered from these, and the live 
 
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from edge.board import Board, EgmState
+from edge.clock import from_stamp
 from edge.front.views.meters import meter_name, meter_unit
 
 OLD_S = 3.0
@@ -16,7 +18,7 @@ _CREDITS = "0c"
 _GAMES = "05"
 
 
-def tile(machine: EgmState) -> dict[str, Any]:
+def tile(machine: EgmState, zone: ZoneInfo) -> dict[str, Any]:
     """Words for one machine: shape and state (on | attention | off | unknown), what it does, doors, last answer."""
     open_doors = sorted(door for door, state in machine.doors.items() if state == "open")
     state, shape, word = _state(machine, open_doors)
@@ -31,7 +33,7 @@ def tile(machine: EgmState) -> dict[str, Any]:
         "serial": machine.serial or "",
         "credits": _meter(machine, _CREDITS),
         "games": _meter(machine, _GAMES),
-        "heard": clock_of(machine.last_heard_at),
+        "heard": clock_of(machine.last_heard_at, zone),
         "last": str((machine.last_event or {}).get("text", "")),
         "line": machine.line,
         "review": machine.review,
@@ -64,9 +66,9 @@ def grouped(digits: str) -> str:
     return f"{int(digits):,}".replace(",", "\u202f") if digits.isdigit() else digits
 
 
-def clock_of(stamp: str | None) -> str:
-    """The time of day of a stamp, UTC; a dash for none."""
-    return "—" if stamp is None else stamp[11:19]
+def clock_of(stamp: str | None, zone: ZoneInfo) -> str:
+    """The time of day of a stamp in the hall's time zone; a dash for none."""
+    return "—" if stamp is None else from_stamp(stamp).astimezone(zone).strftime("%H:%M:%S")
 
 
 def top(

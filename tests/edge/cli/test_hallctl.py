@@ -105,7 +105,10 @@ async def test_events_are_told_oldest_first_and_a_follower_sees_the_next(hall: H
     await hall.open_door(100417)
     await hall.open_door(100418)
     tail = await hallctl(hall, "event", "tail", "-n", "2")
-    assert [line.split()[1:3] for line in tail.stdout.splitlines()] == [["1", "egm/100417"], ["2", "egm/100418"]]
+    assert [line.split(maxsplit=2) for line in tail.stdout.splitlines()] == [
+        ["02:11:07.320", "1", "Machine 100417: main door opened"],  # the hall's time, Sofia
+        ["02:11:07.320", "2", "Machine 100418: main door opened"],
+    ]
     only = await hallctl(hall, "event", "tail", "--egm", "18", "--json")
     assert [json.loads(line)["sequence"] for line in only.stdout.splitlines()] == [2]
     environment = {**os.environ, "HALL_EDGE__GATEWAY__RUN_DIRECTORY": str(hall.directory), "PYTHONUNBUFFERED": "1"}
@@ -114,9 +117,9 @@ async def test_events_are_told_oldest_first_and_a_follower_sees_the_next(hall: H
     )
     assert follower.stdout is not None
     async with asyncio.timeout(10):
-        assert b"       2  egm/100418" in await follower.stdout.readline()
+        assert b"       2  Machine 100418" in await follower.stdout.readline()
         await hall.open_door(100417)
-        assert b"       3  egm/100417" in await follower.stdout.readline()
+        assert b"       3  Machine 100417" in await follower.stdout.readline()
     follower.terminate()
     await follower.wait()
     follower._transport.close()  # type: ignore[attr-defined] # or Python 3.11 warns of it at its end

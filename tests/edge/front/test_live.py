@@ -51,7 +51,7 @@ async def test_a_new_event_reaches_an_open_page(hall: Hall) -> None:
             async for picture in stream:
                 if picture.get("events"):
                     (event,) = picture["events"]
-                    assert event["subject"] == "egm/100417"
+                    assert event["text"] == "Machine 100417: main door opened"
                     assert event["priority"] == "alarm"
                     break
 

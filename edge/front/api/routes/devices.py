@@ -40,6 +40,7 @@ def add_to(app: FastAPI, front: Front) -> None:
             "connected": front.seam.connected,
             "age_ms": None if age_s is None else int(age_s * 1000),
             "trouble": front.seam.last_error,
+            "time_zone": front.settings.hall.time_zone,
         }
         return Response(orjson.dumps(told), media_type="application/json")
 

@@ -106,7 +106,7 @@ def add_to(app: FastAPI, front: Front) -> None:
         conn = front.readers.connection()
         position = events.position(conn)
         found = events.newest(conn, limit, asset=asset, kind=kind, after=max(0, after))
-        told: dict[str, Any] = {"events": found, "position": position}
+        told: dict[str, Any] = {"events": found, "position": position, "time_zone": front.settings.hall.time_zone}
         return Response(orjson.dumps(told), media_type="application/json")
 
 

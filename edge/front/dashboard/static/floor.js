@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const floor = document.getElementById("floor");
-  const lost = document.getElementById("lost");
+  const lost = document.getElementById("cut-off");
   const age = document.getElementById("age");
   let heard = Date.now();
   let source = null;
@@ -49,9 +49,8 @@
     for (const event of events) {
       const row = document.createElement("li");
       row.className = ["alarm", "high", "normal", "low"].includes(event.priority) ? event.priority : "normal";
-      for (const [tag, name, text] of [["time", "", event.time], ["span", "who", event.subject], ["span", "", event.text]]) {
+      for (const [tag, text] of [["time", event.time], ["span", event.text]]) {
         const part = document.createElement(tag);
-        if (name) part.className = name;
         part.textContent = text;
         row.append(part, " ");
       }
@@ -83,15 +82,19 @@
     });
     source.addEventListener("bye", () => { heard = 0; });
     source.onerror = () => {
-      // Closed for good (a session that is over, a front that starts): try again by ourselves.
-      if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
+      // Closed for good: the session is over, or the front starts. Ask which, and try again by ourselves.
+      if (source.readyState !== EventSource.CLOSED) return;
+      fetch("/api/v1/status").then((answer) => {
+        if (answer.status === 401) location.assign("/login");
+        else setTimeout(connect, 2000);
+      }, () => setTimeout(connect, 2000));
     };
   };
 
   // The box sends its clock every second; after three without it what is shown is old, and says so.
   setInterval(() => {
     const gone = Date.now() - heard > 3500;
-    if (gone && lost.hidden) put(document.getElementById("lost-at"), document.querySelector("[data-top=now]").textContent);
+    if (gone && lost.hidden) put(document.getElementById("cut-off-at"), document.querySelector("[data-top=now]").textContent);
     lost.hidden = !gone;
     document.body.classList.toggle("stale", gone);
   }, 500);
