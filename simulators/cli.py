@@ -157,7 +157,7 @@ def gateway_config(scenario: Path) -> None:
 @click.option("--control", type=FILE, help="Unix socket of the hall.")
 @click.option("--control-port", type=int, help="Or its loopback port.")
 def ask(request: str, control: Path | None, control_port: int | None) -> None:
-    """Ask a running hall: status, freeze, thaw, counts, book, meters, unplug; or JSON: {"op":"do","what":"open_door"}."""
+    """Ask a running hall: status, freeze, thaw, counts, book, meters, unplug; or JSON: {"op":"do","what":"bill"}."""
     import socket
 
     line = request if request.lstrip().startswith("{") else json.dumps({"op": request})

@@ -23,7 +23,7 @@ def machines_table(verdict: Verdict) -> str:
     out += [f"WRONG  {fault}" for fault in faults(verdict)]
     out += [f"not settled  {text}" for text in unsettled(verdict)]
     if verdict.ok and verdict.settled:
-        out.append("All that was acknowledged is at central, once, in order, unaltered; all meters that were read agree.")
+        out.append("All that was acknowledged is at central, once, in order, unaltered; all meters read agree.")
     elif verdict.ok:
         out.append("Nothing is wrong so far.")
     return "\n".join(out)

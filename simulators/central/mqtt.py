@@ -20,6 +20,7 @@ from simulators.central.store import CentralStore
 SESSION_S = 7 * 86_400
 "Session expiry of the contract: 7 days or more."
 _PAUSE_FIRST_S, _PAUSE_MAX_S = 0.1, 2.0
+_PUBACK_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,12 @@ class MqttCentral:
         work = asyncio.create_task(self._for_ever())
         stopped = asyncio.create_task(stop.wait())
         left = None if until is None else max(0.0, until - time.monotonic())
-        done, _ = await asyncio.wait({work, stopped}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-        for task in (work, stopped):
-            task.cancel()
-        await asyncio.gather(work, stopped, return_exceptions=True)
+        try:
+            done, _ = await asyncio.wait({work, stopped}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (work, stopped):
+                task.cancel()
+            await asyncio.gather(work, stopped, return_exceptions=True)
         if work in done:
             work.result()
 
@@ -113,8 +116,13 @@ class MqttCentral:
             await client.subscribe(f"{self.prefix}/live/#", qos=1)
             await client.publish(state, b'{"state":"online"}', qos=1, retain=True)
             await self._acknowledge(client)
-            async for message in client.messages:
-                await self._message(client, message)
+            try:
+                async for message in client.messages:
+                    await self._message(client, message)
+            except asyncio.CancelledError:
+                # An orderly goodbye takes the will away, so it has to be said here.
+                await client.publish(state, b'{"state":"offline"}', qos=1, retain=True, timeout=1.0)
+                raise
 
     async def _message(self, client: aiomqtt.Client, message: aiomqtt.Message) -> None:
         lane = message.topic.value.removeprefix(self.prefix + "/")
@@ -149,6 +157,8 @@ class MqttCentral:
         if here is None:
             return
         said = {"streamid": here.streamid, "sequence": here.sequence, "sha256": here.chain.hex()}
-        await client.publish(f"{self.prefix}/ack/{self.consumer}", json.dumps(said).encode(), qos=1, retain=True)
+        # While it waits for the PUBACK a lost broker is not noticed, so it must not wait for long.
+        topic, text = f"{self.prefix}/ack/{self.consumer}", json.dumps(said).encode()
+        await client.publish(topic, text, qos=1, retain=True, timeout=_PUBACK_S)
         self.store.was_acknowledged(here)
         self.stats.acknowledged += 1

@@ -1,8 +1,13 @@
 """A gateway's log with its real writer, behind a small HTTP server that serves the contract and can be told to fail."""
 
 import json
+import os
+import shutil
+import socket
 import sqlite3
+import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -165,3 +170,48 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
     yield made
     made.close()
     made.writer.close()
+
+
+class Mosquitto:
+    """A real broker on loopback that may be killed and started again."""
+
+    def __init__(self, directory: Path) -> None:
+        program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+        if program is None:
+            if os.environ.get("CI"):
+                pytest.fail("mosquitto is missing")
+            pytest.skip("mosquitto is missing")
+        self._program = program
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = int(free.getsockname()[1])
+        self._config = directory / "mosquitto.conf"
+        self._config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n", encoding="ascii")
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Until it listens."""
+        self._child = subprocess.Popen([self._program, "-c", str(self._config)], stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            with socket.socket() as knock:
+                if knock.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.02)
+        raise TimeoutError("the broker does not listen")
+
+    def kill(self) -> None:
+        """Without warning; it forgets everything."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            self._child = None
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker that runs."""
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    yield broker
+    broker.kill()

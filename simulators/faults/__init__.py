@@ -1,0 +1,1 @@
+"""Bad cables, on purpose and by a seed."""
