@@ -186,7 +186,7 @@ class SeamClient:
             try:
                 await self._session()
             except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError) as error:
-                self._note("lost", str(error) or type(error).__name__)
+                self._note("lost", _why(error))
             except (BadMessage, StaleMirror, ForeignVersion, FieldAway, Refusal) as error:
                 self._note(error.slug, str(error))
             finally:
@@ -310,6 +310,19 @@ class SeamClient:
 
 def _turned_away(refused: Refused) -> FieldAway | ForeignVersion:
     return ForeignVersion(refused.text) if refused.reason == "foreign-version" else FieldAway(refused.text)
+
+
+def _why(error: Exception) -> str:
+    """For people: a socket that is not there is a field that does not run."""
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+        return "it does not run"
+    if isinstance(error, PermissionError):
+        return "its socket may not be used by this user"
+    if isinstance(error, TimeoutError):
+        return "it is silent"
+    if isinstance(error, EOFError | ConnectionError):
+        return "it closed the connection"
+    return str(error) or type(error).__name__
 
 
 async def _until_none(queue: asyncio.Queue[TraceLines | None]) -> AsyncIterator[TraceLines]:

@@ -23,7 +23,6 @@ class Session:
     """Somebody at a browser."""
 
     principal: Principal
-    csrf: str
     began_at: float
     seen_at: float
 
@@ -44,7 +43,7 @@ class Sessions:
             del self._sessions[next(iter(self._sessions))]
         cookie = secrets.token_urlsafe(32)
         now = self._monotonic()
-        self._sessions[cookie] = Session(principal, secrets.token_urlsafe(32), now, now)
+        self._sessions[cookie] = Session(principal, now, now)
         return cookie
 
     def of(self, cookie: str | None) -> Session | None:

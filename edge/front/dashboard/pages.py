@@ -77,6 +77,7 @@ def add_to(app: FastAPI, front: Front, live: Live, sessions: Sessions, guard: Gu
             tile=tiles.tile(known, front.zone),
             machine=known,
             meters=tiles.meter_rows(known),
+            worth=tiles.worth(known, front.settings.hall.currency),
             read_at=tiles.clock_of(known.meters_at, front.zone),
             events=latest(known.asset),
             who=principal_of(request).name,

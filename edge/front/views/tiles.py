@@ -4,12 +4,14 @@ Server and browser show the same: the page is rendered from these, and the live 
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from edge.board import Board, EgmState
 from edge.clock import from_stamp
 from edge.front.views.meters import meter_name, meter_unit
+from edge.hall.money import minor_per_unit
 
 OLD_S = 3.0
 "A mirror older than this is shown as old: the field beats once a second."
@@ -118,16 +120,17 @@ def meter_rows(machine: EgmState) -> list[dict[str, str]]:
             "code": code.upper(),
             "name": meter_name(int(code, 16)),
             "value": grouped(value),
-            "unit": _worth(machine) if meter_unit(int(code, 16)) == "credits" else meter_unit(int(code, 16)),
+            "unit": meter_unit(int(code, 16)),
         }
         for code, value in sorted(machine.meters.items())
     ]
 
 
-def _worth(machine: EgmState) -> str:
-    """What a credit is worth, in minor units of the currency; a fraction only where it is one."""
+def worth(machine: EgmState, currency: str) -> str:
+    """What one credit is worth, exactly: 0.01 EUR, 0.0005 EUR; a dash when the machine does not tell."""
     told = machine.denomination or {}
     above, below = told.get("numerator"), told.get("denominator")
     if not above or not below:
-        return "credits"
-    return f"credits of {above} minor" if below == 1 else f"credits of {above}/{below} minor"
+        return "—"
+    # The codes of the standard have denominators of 1, 2, 4 and 20, so the decimal number is exact.
+    return f"{Decimal(above) / (below * minor_per_unit(currency)):f} {currency}"
