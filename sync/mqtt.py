@@ -234,6 +234,10 @@ class Uplink:
         finally:
             status.connected = False
             status.in_flight = 0
+            # Lost before anybody listened: its error would be reported at some later moment as never looked at.
+            gone = client._disconnected
+            if gone.done() and not gone.cancelled():
+                gone.exception()
 
     async def _greet(self, client: aiomqtt.Client, session: str, epoch: int) -> None:
         topics = self.topics

@@ -1,12 +1,11 @@
 """A central that takes MQTT, as the contract wants it: files by stream and number, confirms only what is gap-free.
 
-It keeps what a central must keep over its own death in plain members, so that a test can kill and revive its connection.
+It keeps what a central must keep over its own death in plain members, so a test can kill and revive its connection.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from typing import Any
 
@@ -38,6 +37,9 @@ class Central:
         self.gapless = 0
         self.chain = b""
         self.confirms = True
+        self.news = asyncio.Event()
+        self.told = 0
+        "The last number confirmed in this session of its connection."
         self.sessions = 0
         self.client: aiomqtt.Client | None = None
         self.connected = asyncio.Event()
@@ -49,28 +51,34 @@ class Central:
 
     async def run(self) -> None:
         while True:
-            with contextlib.suppress(aiomqtt.MqttError, OSError):
+            try:
                 await self._session()
+            except* (aiomqtt.MqttError, OSError):
+                pass
+            if self.client is not None and self.client._disconnected.done():
+                self.client._disconnected.exception()  # looked at, or it would be reported as forgotten
             self.connected.clear()
             await asyncio.sleep(0.15)
 
     async def _session(self) -> None:
-        async with aiomqtt.Client(
+        client = aiomqtt.Client(
             "127.0.0.1", self.port, identifier=self.name, protocol=aiomqtt.ProtocolVersion.V5, timeout=5
-        ) as client:
-            client.pending_calls_threshold = 1000
-            self.client = client
+        )
+        client.pending_calls_threshold = 1000
+        self.client = client
+        async with client, asyncio.TaskGroup() as group:
             self.sessions += 1
+            self.told = 0
             await client.subscribe([(self.topics.log, 1), (self.topics.prefix + "live/#", 1), (self.topics.state, 1),
                                     (self.topics.prefix + "response/#", 1)])  # fmt: skip
             self.connected.set()
+            # Apart from listening: a confirmation to a broker that died would wait for its PUBACK to time out.
+            group.create_task(self._confirm())
             async for message in client.messages:
                 assert isinstance(message.payload, bytes)
                 topic = message.topic.value
                 if topic == self.topics.log:
                     self._batch(message)
-                    if self.confirms and len(client.messages) == 0 and self.streamid is not None:
-                        await self.confirm(self.cursor)
                 elif topic == self.topics.state:
                     self.states.append(orjson.loads(message.payload))
                 elif topic.startswith(self.topics.prefix + "live/"):
@@ -81,6 +89,15 @@ class Central:
                 else:
                     correlation = getattr(message.properties, "CorrelationData", None)
                     self.responses.append((topic, correlation, orjson.loads(message.payload)))
+                self.news.set()
+
+    async def _confirm(self) -> None:
+        while True:
+            await self.news.wait()
+            self.news.clear()
+            if self.confirms and self.gapless > self.told:
+                self.told = self.gapless
+                await self.confirm(self.cursor)
 
     async def confirm(self, cursor: Cursor) -> None:
         assert self.client is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sqlite3
@@ -90,7 +91,9 @@ class Broker:
         self._log = directory / "mosquitto.log"
         self._config.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
-            f"max_queued_messages 0\nmax_inflight_messages 0\n{extra}"
+            # Not 0 for "no limit": mosquitto 2.0.11 then drops whoever publishes what the access list forbids.
+            f"max_queued_messages 1000000\n{extra}" + ("user root\n" if os.getuid() == 0 else "")
+            # As root it would become another user, who may not read our directory.
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -103,6 +106,7 @@ class Broker:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.01)
+        self.kill()
         raise AssertionError(f"mosquitto did not come up: {self._log.read_text()}")
 
     def kill(self) -> None:

@@ -42,7 +42,11 @@ class Road:
         self.advanced: list[Cursor] = []
         self.field_away = False
         loop = asyncio.get_running_loop()
-        hall.writer.on_commit = lambda: loop.call_soon_threadsafe(self.head.move, hall.writer.head.position)
+
+        def on_commit() -> None:
+            loop.call_soon_threadsafe(self.head.move, hall.writer.head.position)
+
+        hall.writer.on_commit = on_commit
         hall.do(lambda tx: outbox.ensure_consumers(tx, {CONSUMER: True}))
         self.reader = hall.reader()
         self.uplink = Uplink(
@@ -75,10 +79,12 @@ class Road:
         self.admitted.append((payload, facts))
         return {"status": "admitted", "command_id": "c-0001"}
 
-    def start(self, *, central: bool = True) -> None:
-        self.tasks.append(asyncio.create_task(self.uplink.run()))
+    async def start(self, *, central: bool = True) -> None:
+        """Central listens first: what a broker gets for nobody is gone until the ack timeout."""
+        self.tasks.append(asyncio.create_task(self.central.run() if central else asyncio.sleep(0)))
         if central:
-            self.tasks.append(asyncio.create_task(self.central.run()))
+            await asyncio.wait_for(self.central.connected.wait(), 5)
+        self.tasks.insert(0, asyncio.create_task(self.uplink.run()))
 
     @property
     def confirmed(self) -> int:
@@ -127,8 +133,8 @@ async def build(hall: Hall, broker: Broker) -> AsyncIterator[Build]:
 
 async def test_everything_arrives_in_order_and_only_central_moves_the_cursor(build: Build) -> None:
     road = build()
-    await road.happen(1000)
-    road.start()
+    await road.happen(1000, live=None)
+    await road.start()
     await road.until(lambda: road.confirmed == 1000)
     assert road.central.batches[:5] == [(1, 200), (201, 400), (401, 600), (601, 800), (801, 1000)]
     assert road.central.batch_bytes_max <= 120_000
@@ -143,7 +149,7 @@ async def test_without_centrals_word_nothing_moves_and_no_more_than_four_batches
     road = build()
     road.central.confirms = False
     await road.happen(2000)
-    road.start()
+    await road.start()
     await road.until(lambda: road.central.gapless == 800)
     await asyncio.sleep(0.2)  # every PUBACK has come by now
     assert road.uplink.status.batches == 4
@@ -157,7 +163,7 @@ async def test_wrong_words_from_central_move_nothing_and_are_alarms(build: Build
     road = build()
     road.central.confirms = False
     await road.happen(50)
-    road.start()
+    await road.start()
     await road.until(lambda: road.central.gapless == 50)
     right = road.central.cursor
     central = road.central.client
@@ -180,7 +186,7 @@ async def test_wrong_words_from_central_move_nothing_and_are_alarms(build: Build
 async def test_a_session_without_a_word_from_central_begins_again_after_what_is_confirmed(build: Build) -> None:
     road = build(ack_timeout_s=0.4)
     await road.happen(300)
-    road.start()
+    await road.start()
     await road.until(lambda: road.confirmed == 300)
     road.central.confirms = False
     await road.happen(10)
@@ -195,9 +201,8 @@ async def test_a_session_without_a_word_from_central_begins_again_after_what_is_
 
 async def test_live_copies_come_at_once_and_again_in_order(build: Build) -> None:
     road = build()
-    road.start()
+    await road.start()
     await road.until(lambda: road.uplink.status.connected)
-    await road.central.connected.wait()
     await road.happen(1, live="money")
     await road.happen(1, live=None)
     await road.until(lambda: road.confirmed == 2)
@@ -208,7 +213,7 @@ async def test_live_copies_come_at_once_and_again_in_order(build: Build) -> None
 
 async def test_state_is_retained_and_a_will_names_the_session_it_ends(build: Build, broker: Broker) -> None:
     road = build()
-    road.start()
+    await road.start()
     await road.until(lambda: road.central.states)
     online = road.central.states[-1]
     assert online == {
@@ -229,7 +234,7 @@ async def test_state_is_retained_and_a_will_names_the_session_it_ends(build: Bui
 
 async def test_cancelling_says_goodbye_too(build: Build) -> None:
     road = build()
-    road.start()
+    await road.start()
     await road.until(lambda: road.central.states)
     road.tasks[0].cancel()
     await road.until(lambda: road.central.states[-1]["state"] == "offline", within_s=2)
@@ -237,7 +242,7 @@ async def test_cancelling_says_goodbye_too(build: Build) -> None:
 
 async def test_a_killed_broker_loses_nothing_and_nothing_is_altered(build: Build, broker: Broker) -> None:
     road = build(ack_timeout_s=2.0)
-    road.start()
+    await road.start()
     for round_ in range(3):
         await road.happen(700)
         await road.until(lambda round_=round_: road.central.gapless > 700 * round_)  # type: ignore[misc]  # early binding
@@ -253,7 +258,7 @@ async def test_a_killed_broker_loses_nothing_and_nothing_is_altered(build: Build
 
 async def test_while_the_field_is_away_an_acknowledgement_waits_for_it(build: Build) -> None:
     road = build(ack_timeout_s=5.0)
-    road.start()
+    await road.start()
     road.field_away = True
     await road.happen(20)
     await road.until(lambda: road.central.gapless == 20)
@@ -276,9 +281,8 @@ async def ask(road: Road, kind: str, payload: bytes, *, response: str | None = N
 
 async def test_a_command_is_judged_by_the_field_and_answered_with_its_correlation(build: Build) -> None:
     road = build()
-    road.start()
+    await road.start()
     await road.until(lambda: road.uplink.status.connected)
-    await road.central.connected.wait()
     topics = road.uplink.topics
     await ask(road, "egm.disable", encode(DISABLE))
     await ask(road, "egm.disable", encode(DISABLE), response=topics.response("egm.disable") + "/desk-3")
@@ -295,9 +299,8 @@ async def test_a_command_is_judged_by_the_field_and_answered_with_its_correlatio
 
 async def test_a_command_that_is_none_is_refused_with_a_code_and_never_reaches_the_field(build: Build) -> None:
     road = build()
-    road.start()
+    await road.start()
     await road.until(lambda: road.uplink.status.connected)
-    await road.central.connected.wait()
     await ask(road, "egm.disable", b"{}")
     await ask(road, "egm.enable", encode(DISABLE))  # by the topic of another kind
     await ask(road, "egm.disable", b"x" * 70_000)
@@ -313,15 +316,14 @@ async def test_a_command_that_is_none_is_refused_with_a_code_and_never_reaches_t
 
 async def test_a_command_kept_by_the_broker_is_left_alone(build: Build) -> None:
     road = build()
-    road.start()
-    await road.central.connected.wait()
+    await road.start()
     old = replace(DISABLE, expires_at=NIGHT + timedelta(days=365))
     await road.until(lambda: road.uplink.status.connected)
     road.uplink.stop()
     await asyncio.wait_for(road.tasks[0], 3)
     await ask(road, "egm.disable", encode(old), retain=True)
     again = build()
-    again.start(central=False)
+    await again.start(central=False)
     await again.until(lambda: again.uplink.status.alarms["retained-request"])
     assert again.admitted == []
 
@@ -334,7 +336,7 @@ async def test_what_the_access_list_refuses_is_an_alarm_and_moves_nothing(hall: 
     road = Road(hall, strict.port)
     try:
         await road.happen(10)
-        road.start(central=False)
+        await road.start(central=False)
         await road.until(lambda: road.uplink.status.alarms["publish-refused"])
         refused = next(alarm for alarm in road.alarms if alarm.slug == "publish-refused")
         assert refused.facts["code"] == 135  # not authorized
@@ -353,7 +355,7 @@ async def test_what_the_access_list_refuses_is_an_alarm_and_moves_nothing(hall: 
 async def test_nobody_listening_is_an_alarm(build: Build) -> None:
     road = build()
     await road.happen(1)
-    road.start(central=False)
+    await road.start(central=False)
     await road.until(lambda: road.uplink.status.alarms["no-subscriber"])
     assert road.confirmed == 0
 
@@ -362,7 +364,7 @@ async def test_no_broker_at_all_is_tried_again_and_stopped_at_once(hall: Hall) -
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         road = Road(hall, taken.getsockname()[1])
-        road.start(central=False)
+        await road.start(central=False)
         await road.until(lambda: road.uplink.status.error)
         assert not road.uplink.status.connected
         road.uplink.stop()

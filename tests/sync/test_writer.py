@@ -109,7 +109,7 @@ def test_a_reader_sees_a_fact_before_its_owner_is_told(hall: Hall) -> None:
 
 
 def test_a_bad_fact_is_told_so_and_its_neighbours_are_stored(hall: Hall) -> None:
-    good = [lambda tx, nr=nr: outbox.append(tx, door_opened(nr=nr)) for nr in range(6)]  # type: ignore[misc]  # early binding
+    good = [lambda tx, nr=nr: outbox.append(tx, door_opened(nr=nr)) for nr in range(6)]
     told = submit_all(hall, [*good[:3], broken, *good[3:]])
     assert isinstance(told[3][1], ConstraintBroken)
     assert [envelope.sequence for envelope, error in told if error is None] == [1, 2, 3, 4, 5, 6]
