@@ -78,7 +78,7 @@ class Writer:
         *,
         now_utc: Callable[[], datetime],
         post: Callable[[Callable[[], None]], object],
-        on_fatal: Callable[[BaseException], None],
+        on_fatal: Callable[[BaseException], object],
         group_s: float = 0.010,
         group_max: int = 256,
         pages_max: int = PAGES_MAX,
