@@ -1,0 +1,63 @@
+"""`./dev bench`: runs named rows in interleaved rounds and prints ratios against the floor of the same run.
+
+Exit code 0: all work was done and every "must" holds; 1: something is missed, or a row named with --only was skipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from bench import durable, field, lines, small
+from bench.report import Row, machine, measure, table
+
+ROWS: tuple[Row, ...] = (*small.ROWS, *lines.ROWS, *durable.ROWS, *field.ROWS)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Returns the exit code."""
+    known = {row.name: row for row in ROWS}
+    parser = argparse.ArgumentParser(prog="dev bench", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--only", action="append", metavar="NAME", choices=sorted(known), help="a row; may be repeated")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds in which every variant is measured once (5)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of one measurement (10)")
+    parser.add_argument("--seed", type=int, default=1, help="order of the variants and what the machines do (1)")
+    parser.add_argument("--json", action="store_true", help="one line of JSON at the end in place of the table")
+    parser.add_argument("--list", action="store_true", help="name the rows and leave")
+    asked = parser.parse_args(argv)
+    if asked.list:
+        for row in ROWS:
+            print(f"{row.name:<12} {row.what}")
+        return 0
+    if asked.rounds < 1 or asked.seconds <= 0:
+        parser.error("--rounds and --seconds are above 0")
+    rows = [known[name] for name in dict.fromkeys(asked.only)] if asked.only else list(ROWS)
+
+    def tell(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    outcomes = measure(rows, rounds=asked.rounds, seconds=asked.seconds, seed=asked.seed, tell=tell)
+    misses = [miss for outcome in outcomes for miss in outcome.misses()]
+    skipped = [outcome.row.name for outcome in outcomes if outcome.skipped is not None]
+    holds = not misses and not (asked.only and skipped)
+    if asked.json:
+        told = {
+            "bench": [outcome.as_json() for outcome in outcomes],
+            "machine": machine(),
+            "rounds": asked.rounds,
+            "seconds": asked.seconds,
+            "seed": asked.seed,
+            "skipped": skipped,
+            "misses": misses,
+            "holds": holds,
+        }
+        print(json.dumps(told))
+    else:
+        print(table(outcomes))
+        print(f"{len(outcomes) - len(skipped)} rows measured, {len(skipped)} skipped, {len(misses)} musts missed.")
+    return 0 if holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

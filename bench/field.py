@@ -1,0 +1,262 @@
+"""Rows about the field: the whole process on many lines against the bare loop on the same canned machines.
+
+Integration point: `run_field`. It writes a configuration, starts ``python -m edge field --config FILE`` as a child, and
+takes figures from its status over the seam and counts from the machines. What runs beside it meanwhile (nothing, or a
+front that drains and renders) is a context manager handed in as ``beside``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from bench.lines import PERIOD_S, bare
+from bench.machines import Machines, machines
+from bench.report import Budget, Limit, Row, Sample, WorkNotDone
+
+CHANCE = 0.01
+"""Share of polls answered with an exception."""
+
+ROOT = Path(__file__).parents[1]
+START_WITHIN_S = 60.0
+FIRST_ASSET = 100_001
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRun:
+    """A field at work, for whatever runs beside it."""
+
+    directory: Path
+    config: Path
+    socket: Path
+    database: Path
+
+
+Beside = Callable[[FieldRun], AbstractContextManager[object]]
+
+
+def configuration(directory: Path, urls: list[str], *, period_s: float) -> str:
+    """One machine on each line, asked every ``period_s``; snapshots only at link-up: polls are what is measured."""
+    tables = [
+        '[hall]\nid = "bench"',
+        f'[gateway]\nid = "hg-bench"\nrun_directory = "{directory}"',
+        f'[store]\ndirectory = "{directory}"',
+        "[polling]\nmeters_every_s = 86400",
+        '[[consumer]]\nname = "central"',
+        '[log]\nlevel = "warning"',
+    ]
+    for place, url in enumerate(urls):
+        tables.append(f'[[line]]\nname = "L{place}"\nurl = "{url}"\npoll_ms = {round(period_s * 1000)}')
+        tables.append(f'[[egm]]\nasset = {FIRST_ASSET + place}\nline = "L{place}"\naddress = 1')
+    return "\n\n".join(tables) + "\n"
+
+
+class FieldStatus:
+    """Asks the field for its figures over the seam: lines of JSON, a greeting first, then one question at a time."""
+
+    def __init__(self, path: Path) -> None:
+        from edge.seam.messages import VERSION
+
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(10)
+        self._socket.connect(str(path))
+        self._file = self._socket.makefile("rb")
+        self._question = 0
+        self._say({"type": "hello", "version": VERSION, "part": "hallctl", "program": "bench"})
+
+    def ask(self) -> dict[str, Any]:
+        """The status as the field tells it. Raises WorkNotDone when it refuses or is gone."""
+        self._question += 1
+        self._say({"type": "status", "id": self._question})
+        while line := self._file.readline():
+            told = json.loads(line)
+            if told["type"] == "status-told":
+                return cast("dict[str, Any]", told["status"])
+            if told["type"] == "refused":
+                raise WorkNotDone(f"the field refuses to tell its status: {told}")
+        raise WorkNotDone("the field closed the seam")
+
+    def close(self) -> None:
+        self._file.close()
+        self._socket.close()
+
+    def _say(self, message: dict[str, object]) -> None:
+        self._socket.sendall(json.dumps(message).encode() + b"\n")
+
+
+def run_field(
+    lines: int,
+    seconds: float,
+    *,
+    seed: int,
+    chance: float = CHANCE,
+    period_s: float = PERIOD_S,
+    pty: bool = False,
+    beside: Beside | None = None,
+) -> Sample:
+    """The field on ``lines`` canned machines for ``seconds`` after all of them are up.
+
+    Per poll: a general poll that a machine heard, the 80 before it, its answer, and where it was an exception its
+    commit before the next frame. Checked against the machines' books: every exception acknowledged is in the log, and
+    none that was not raised. Status keys read: cpu_us, lateness_p50_us, lateness_p99_us, lateness_p999_us,
+    rss_kib_peak; the lateness is that of the whole run of the field, its start included."""
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp", prefix="hall-edge-bench-")))
+        canned = stack.enter_context(machines(lines, seed=seed, chance=chance, pty=pty))
+        config = directory / "config.toml"
+        config.write_text(configuration(directory, canned.urls, period_s=period_s), encoding="utf-8")
+        run = FieldRun(directory, config, directory / "field.sock", directory / "hall.db")
+        process = stack.enter_context(_field(run))
+        status = stack.enter_context(contextlib.closing(_connected(run, process)))
+        _wait_until_polling(canned, status, lines, period_s)
+        if beside is not None:
+            stack.enter_context(beside(run))
+        heard_before, told_before = canned.counts(), status.ask()
+        time.sleep(seconds)
+        heard_after, told_after = canned.counts(), status.ask()
+        _stop(process)
+        heard = canned.counts()
+        facts = _facts(run.database)
+    polls = heard_after["general"] - heard_before["general"]
+    raised = heard_after["raised"] - heard_before["raised"]
+    wanted = lines * seconds / period_s
+    if polls < 0.9 * wanted:
+        raise WorkNotDone(f"{polls} of {wanted:.0f} polls reached the machines")
+    if not heard["acknowledged"] <= facts <= heard["raised"]:
+        raise WorkNotDone(
+            f"{heard['acknowledged']} exceptions acknowledged, {heard['raised']} raised, {facts} in the log"
+        )
+    cpu_us = float(told_after["cpu_us"] - told_before["cpu_us"])
+    return {
+        "cpu_us_per_poll": cpu_us / polls,
+        "lateness_p50_us": float(told_after["lateness_p50_us"]),
+        "lateness_p99_us": float(told_after["lateness_p99_us"]),
+        "lateness_p999_us": float(told_after["lateness_p999_us"]),
+        "polls": float(polls),
+        "exceptions_per_s": raised / seconds,
+        "rss_mib": float(told_after.get("rss_kib_peak", 0)) / 1024,
+    }
+
+
+@contextlib.contextmanager
+def _field(run: FieldRun) -> Iterator[subprocess.Popen[bytes]]:
+    errors = run.directory / "field.log"
+    with errors.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge", "field", "--config", str(run.config)],
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+            env={name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"},
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def _connected(run: FieldRun, process: subprocess.Popen[bytes]) -> FieldStatus:
+    until = time.monotonic() + START_WITHIN_S
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            break
+        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+            return FieldStatus(run.socket)
+        time.sleep(0.05)
+    said = (run.directory / "field.log").read_text(encoding="utf-8", errors="replace")[-800:]
+    raise WorkNotDone(f"the field did not start (exit code {process.poll()}): {said}")
+
+
+def _wait_until_polling(canned: Machines, status: FieldStatus, lines: int, period_s: float) -> None:
+    """After the silence of an unclean start and the first questions to every machine: a second at almost full rate."""
+    until = time.monotonic() + START_WITHIN_S
+    calm = 0
+    while time.monotonic() < until:
+        before = canned.counts()
+        time.sleep(1.0)
+        status.ask()
+        after = canned.counts()
+        others = (after["longs"] - before["longs"]) - 2 * (after["raised"] - before["raised"])
+        at_rate = after["general"] - before["general"] >= 0.9 * lines / period_s
+        calm = calm + 1 if at_rate and others < lines / 2 else 0
+        if calm == 2:
+            return
+    raise WorkNotDone(f"the field does not reach its rate: {canned.counts()}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        raise WorkNotDone("the field did not stop within 10 s") from None
+
+
+def _facts(database: Path) -> int:
+    """Records in the log that an exception of a machine became."""
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as conn:
+        pattern = '%"sas_exception":%'
+        return int(conn.execute("SELECT count(*) FROM log WHERE CAST(body AS TEXT) LIKE ?", (pattern,)).fetchone()[0])
+
+
+@contextlib.contextmanager
+def drain_and_render(run: FieldRun) -> Iterator[None]:
+    """A stand-in for a front at full tilt: another process that pages through the log and renders, on and on.
+
+    Where the real front is wanted, hand `run_field` one that starts ``python -m edge front`` and a client."""
+    command = [sys.executable, "-m", "bench.beside", str(run.database)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            if process.stdout.readline() != b"READY\n":
+                raise WorkNotDone("what should run beside the field did not start")
+            yield
+            if process.poll() is not None:
+                raise WorkNotDone("what should run beside the field ended by itself")
+        finally:
+            process.terminate()
+
+
+def _row_variant(lines: int, beside: Beside | None) -> Callable[[Budget], Sample]:
+    def run(budget: Budget) -> Sample:
+        return run_field(lines, budget.seconds, seed=budget.seed, beside=beside)
+
+    return run
+
+
+COUNTS = "a general poll heard by a machine (80, answer and commits included); machines' books against the log"
+
+ROWS = tuple(
+    Row(
+        name=f"field-{lines}",
+        what=f"{lines} machines on {lines} lines at 40 ms, 1 % of polls with an exception, committed first",
+        counts=COUNTS,
+        figure="cpu_us_per_poll",
+        floor="bare loop",
+        variants={
+            "bare loop": bare(lines),
+            "field": _row_variant(lines, None),
+            "field, front busy": _row_variant(lines, drain_and_render),
+        },
+        judged="field",
+        must=3.0,
+        sky=1.7,
+        limits=(Limit("field", "lateness_p99_us", 5000),),
+    )
+    for lines in (64, 256)
+)
