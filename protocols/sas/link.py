@@ -103,6 +103,7 @@ class Link:
         "proof",
         "proof_strikes",
         "real_time",
+        "rounds",
         "state",
         "talks",
         "turn",
@@ -131,6 +132,7 @@ class Link:
         self.unproven = NO_CODE
         self.doubt: set[int] = set()
         self.real_time = False
+        self.rounds = 0
         self.last_was_long = False
         self.gap_since: float | None = None
         self.gap_missed = False

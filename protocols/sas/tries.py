@@ -125,6 +125,7 @@ class Tries:
         link.answers += 1
         link.last_heard_at = now
         link.misses_in_row = 0
+        link.rounds = 0
         link.heard_in_row += 1
         if link.gap_since is not None:
             if link.gap_missed:
@@ -227,8 +228,10 @@ class Tries:
         self._pending.append(SilenceEnded())
         if link is not None:
             self._give_link_up(link, self._pending)
-            others = any(o.state is UP for o in self._links.values())
-            link.next_at = now + (self._rules.round_every_s if others else 0.0)
+            link.rounds += 1
+            others = any(other.state is UP for other in self._links.values())
+            # At once again, it may have been a moment's trouble; then rarely, each round costs the others a silence.
+            link.next_at = now + (self._rules.round_every_s if others and link.rounds > 1 else 0.0)
         self._due = now
 
     def _give_link_up(self, link: Link, events: list[SasEvent]) -> None:

@@ -1,0 +1,1 @@
+"""SAS as a machine of pure functions: bytes and moments in, bytes and events out."""

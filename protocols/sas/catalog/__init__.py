@@ -1,0 +1,1 @@
+"""The standard as data, no logic: one entry, one page of it."""
