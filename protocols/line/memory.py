@@ -11,7 +11,6 @@ import heapq
 from collections.abc import Sequence
 
 from protocols.errors import LineBusy, LineLost, LineUnfit
-
 from protocols.line.line import CHAR_S, DRAIN_MAX, Char, LineStats
 
 PENDING_MAX = 65_536

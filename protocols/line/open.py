@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from protocols.errors import LineUnfit
-
 from protocols.line import memory
 from protocols.line.line import Line, LineSettings, LineStats
 from protocols.line.tcp import Tcp9Line, TcpLine, parse_place

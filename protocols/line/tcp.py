@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Sequence
 
 from protocols.errors import LineBusy, LineLost, LineUnfit
-
 from protocols.line.line import DRAIN_MAX, Char, LineSettings, LineStats
 
 LISTENER_BACKLOG_MAX = 65_536

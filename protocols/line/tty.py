@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import serial  # type: ignore[import-untyped]  # pyserial ships no types; it is used in `_open` only
-from protocols.errors import LineBusy, LineLost, LineUnfit
 
+from protocols.errors import LineBusy, LineLost, LineUnfit
 from protocols.line.line import DRAIN_MAX, GAP_LIMIT_S, Char, LineSettings, LineStats
 
 CMSPAR = 0o10000000000
