@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from re import compile as pattern_of
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -142,8 +142,7 @@ class Cursor:
 # The envelope -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """What the house says of an event; the log adds number, stream and time of recording."""
 
     type: str
@@ -160,8 +159,7 @@ class Draft:
     "On the live lane as this class; None: only in the ordered lane."
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A record of the log: what was stored, and where it stands."""
 
     id: str

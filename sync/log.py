@@ -66,12 +66,13 @@ class LogEnd:
 
     def push(self, body: bytes, live_class: str | None) -> bytes:
         """Put one record at the end; returns its chain value."""
-        self.position += 1
-        self.chain = chain_next(self.chain, self.sequence, body)
-        self._records.append((self.position, body, self.chain))
+        position = self.position + 1
+        chain = chain_next(self.chain, position - self.first_position + 1, body)
+        self._records.append((position, body, chain))
         if live_class is not None:
-            self._live.append((self.position, live_class))
-        return self.chain
+            self._live.append((position, live_class))
+        self.position, self.chain = position, chain
+        return chain
 
     def begin_epoch(self, epoch: int, streamid: str) -> None:
         """The next record is the first of a new epoch."""

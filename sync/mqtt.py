@@ -15,10 +15,7 @@ import contextlib
 import secrets
 import socket
 import sqlite3
-import ssl
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 
@@ -36,9 +33,11 @@ from sync.envelope import Cursor, canonical, stamp
 from sync.errors import BadCursor, CommandError, DeliveryError, FieldAway
 from sync.headwatch import HeadWatch
 from sync.topics import Topics
+from sync.uplink import Alarm, Json, UplinkSettings, UplinkStatus
+
+__all__ = ["Alarm", "LinkLost", "Uplink", "UplinkSettings", "UplinkStatus", "is_late_callback"]
 
 T = TypeVar("T")
-Json = dict[str, Any]
 
 LINK = (aiomqtt.MqttError, OSError)
 BATCH_TYPE = "application/cloudevents-batch+json"
@@ -67,58 +66,6 @@ class _Stalled(Exception):
 
 class _Stopped(Exception):
     """We were asked to stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class UplinkSettings:
-    """Where the broker is and who we are there."""
-
-    host: str
-    port: int
-    client_id: str
-    hall: str
-    gateway: str
-    consumer: str
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: ssl.SSLContext | None = None
-    window: int = 4
-    ack_timeout_s: float = 20.0
-    keepalive_s: int = 15
-    "Half-open links are noticed after this long; not above 15."
-    timeout_s: float = 10.0
-    retry_first_s: float = 1.0
-    retry_max_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """Something a person should hear of: publish-refused, no-subscriber, subscribe-refused, bad-ack, chain-mismatch,
-    epoch-changed, ack-beyond-head, ack-stalled, retained-request."""
-
-    slug: str
-    text: str
-    facts: Mapping[str, object]
-
-
-@dataclass(slots=True)
-class UplinkStatus:
-    """How the road is, for status pages."""
-
-    connected: bool = False
-    session: str | None = None
-    since: str | None = None
-    error: str | None = None
-    "Why it is not connected."
-    in_flight: int = 0
-    batches: int = 0
-    events: int = 0
-    live_copies: int = 0
-    sessions: int = 0
-    stalls: int = 0
-    central_state: Json | None = None
-    "What central last said of itself."
-    alarms: Counter[str] = field(default_factory=Counter)
 
 
 class Uplink:

@@ -15,13 +15,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from sync.db import PAGES_MAX, Transaction, open_writing
 from sync.envelope import stamp
 from sync.errors import ConstraintBroken, StorageFatal, StorageFull, WriterClosed
 from sync.log import Head, LogEnd
-from sync.outbox import read_end
+from sync.places import read_end
 
 T = TypeVar("T")
 Done = Callable[[Any, Exception | None], None]
@@ -46,18 +46,14 @@ class _Tx:
         self.executemany = conn.executemany
 
 
-class _Item(NamedTuple):
-    work: Callable[[Any], Any]
-    done: Done
-    due: float
-    waiter: bool
-    "Somebody awaits it and must hear that the store is dead; a plain callback must not: it could acknowledge."
-
-
-class _Outcome(NamedTuple):
-    done: Done
-    result: Any
-    error: Exception | None
+# Plain tuples: three of each are made for every fact. An item: the work, whom to tell, when it must be committed at the
+# latest (monotonic), and whether somebody awaits it and must hear that the store is dead (a plain callback must not: it
+# could acknowledge). An outcome: whom to tell, the result, the error.
+_Item = tuple[Callable[[Any], Any], Done, float, bool]
+_Outcome = tuple[Done, Any, Exception | None]
+_DONE: Final = 1
+_DUE: Final = 2
+_AWAITED: Final = 3
 
 
 class _Undo(Exception):
@@ -157,7 +153,7 @@ class Writer:
         ``done(None, error)``: nothing of it was written (StorageFull, ConstraintBroken, what ``work`` raised). After a
         fatal storage error ``done`` is never called. ``urgent``: commit at once. Raises WriterClosed.
         """
-        self._put(_Item(work, cast("Done", done), time.monotonic() + (0.0 if urgent else self._group_s), False))
+        self._put((work, cast("Done", done), time.monotonic() + (0.0 if urgent else self._group_s), False))
 
     async def run(self, work: Callable[[Transaction], T], *, urgent: bool = True) -> T:
         """The same, awaited. Raises what ``work`` raises, StorageFull, ConstraintBroken, StorageFatal."""
@@ -171,7 +167,7 @@ class Writer:
             else:
                 future.set_exception(error)
 
-        self._put(_Item(work, done, time.monotonic() + (0.0 if urgent else self._group_s), True))
+        self._put((work, done, time.monotonic() + (0.0 if urgent else self._group_s), True))
         return await future
 
     def hurry(self) -> None:
@@ -186,14 +182,15 @@ class Writer:
             if self._closing or self._thread is None:
                 raise WriterClosed("The writer was closed or never started.")
             if self.fatal is not None:
-                if item.waiter:
+                if item[_AWAITED]:
                     raise self.fatal
                 return
             self._waiting.append(item)
             count = len(self._waiting)
             # Only the first, a full group and an urgent one change what the thread waits for.
-            if count == 1 or count == self._group_max or item.due <= self._waiting[0].due:
-                self._hurry = self._hurry or (count > 1 and item.due < self._waiting[0].due)
+            first_due = self._waiting[0][_DUE]
+            if count == 1 or count == self._group_max or item[_DUE] < first_due:
+                self._hurry = self._hurry or item[_DUE] < first_due
                 self._wake.notify()
 
     # the thread -------------------------------------------------------------------------------------------------------
@@ -226,7 +223,7 @@ class Writer:
             while not self._waiting and not self._closing:
                 self._wake.wait()
             while self._waiting and not (self._hurry or self._closing or len(self._waiting) >= self._group_max):
-                left = self._waiting[0].due - time.monotonic()
+                left = self._waiting[0][_DUE] - time.monotonic()
                 if left <= 0:
                     break
                 self._wake.wait(left)
@@ -259,16 +256,16 @@ class Writer:
                 return _all_full(group, error)
             # A constraint that is only judged at COMMIT: each must have a transaction of its own.
             if len(group) == 1:
-                return [_Outcome(group[0].done, None, _as_error(error))]
+                return [(group[0][_DONE], None, _as_error(error))]
         return [outcome for item in group for outcome in self._commit(conn, log, [item])]
 
     def _together(self, conn: sqlite3.Connection, log: LogEnd, group: list[_Item]) -> list[_Outcome]:
         tx = self._begin(conn, log)
         outcomes: list[_Outcome] = []
-        for item in group:
+        for work, done, _, _ in group:
             position, changes = log.position, conn.total_changes
             try:
-                result = item.work(tx)
+                result = work(tx)
             except sqlite3.Error as error:
                 if _primary(error) in _FATAL or _primary(error) == _FULL:
                     raise
@@ -277,9 +274,9 @@ class Writer:
                 # A refusal that wrote nothing needs no undoing; it is the usual case for a wrong acknowledgement.
                 if not conn.in_transaction or (log.position, conn.total_changes) != (position, changes):
                     raise _Undo from error
-                outcomes.append(_Outcome(item.done, None, error))
+                outcomes.append((done, None, error))
             else:
-                outcomes.append(_Outcome(item.done, result, None))
+                outcomes.append((done, result, None))
         log.flush(conn.executemany)
         conn.execute("COMMIT")
         return outcomes
@@ -287,20 +284,20 @@ class Writer:
     def _one_by_one(self, conn: sqlite3.Connection, log: LogEnd, group: list[_Item]) -> list[_Outcome]:
         tx = self._begin(conn, log)
         outcomes: list[_Outcome] = []
-        for item in group:
+        for work, done, _, _ in group:
             mark = log.mark()
             conn.execute("SAVEPOINT fact")
             try:
-                result = item.work(tx)
+                result = work(tx)
                 log.flush(conn.executemany)
             except Exception as error:
                 if isinstance(error, sqlite3.Error) and _primary(error) in (_FATAL | {_FULL}):
                     raise
                 conn.execute("ROLLBACK TO fact")
                 log.back_to(mark)
-                outcomes.append(_Outcome(item.done, None, _as_error(error)))
+                outcomes.append((done, None, _as_error(error)))
             else:
-                outcomes.append(_Outcome(item.done, result, None))
+                outcomes.append((done, result, None))
             conn.execute("RELEASE fact")
         conn.execute("COMMIT")
         return outcomes
@@ -324,10 +321,10 @@ class Writer:
 
         def tell() -> None:
             while left:
-                outcome = left.popleft()
+                done, result, error = left.popleft()
                 told = False
                 try:
-                    outcome.done(outcome.result, outcome.error)
+                    done(result, error)
                     told = True
                 finally:
                     if not told:  # its error goes to the loop's handler; the others must still hear
@@ -349,10 +346,10 @@ class Writer:
         fatal.__cause__ = error
         with self._wake:
             self.fatal = fatal
-            waiters = [item for item in self._waiting if item.waiter]
+            waiters = [item for item in self._waiting if item[_AWAITED]]
             self._waiting.clear()
         for item in waiters:
-            self._to_loop(lambda item=item: item.done(None, fatal))  # type: ignore[misc]  # the default binds early
+            self._to_loop(lambda item=item: item[_DONE](None, fatal))  # type: ignore[misc]  # the default binds early
         self._on_fatal(fatal)
 
 
@@ -371,4 +368,4 @@ def _as_error(error: Exception) -> Exception:
 
 def _all_full(group: list[_Item], error: sqlite3.Error) -> list[_Outcome]:
     full = StorageFull(f"No room for what is to be stored: {error}")
-    return [_Outcome(item.done, None, full) for item in group]
+    return [(item[_DONE], None, full) for item in group]
