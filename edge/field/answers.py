@@ -7,18 +7,17 @@ import resource
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from protocols.line.tap import TapRecord
-from sync import inbox, outbox
-from sync.db import Transaction
-from sync.envelope import Cursor as LogCursor
-from sync.writer import Writer
-
 from edge.field.commands.dispatch import Dispatch
 from edge.field.journal import Journal
 from edge.field.pollers.sas import SasPoller
 from edge.field.pollers.supervisor import Supervisor
 from edge.seam.connection import Caller
 from edge.seam.messages import Admit, Admitted, Advance, Advanced, CommandFound, Cursor, FindCommand
+from protocols.line.tap import TapRecord
+from sync import inbox, outbox
+from sync.db import Transaction
+from sync.envelope import Cursor as LogCursor
+from sync.writer import Writer
 
 Tracer = Callable[[str, TapRecord], None]
 
@@ -55,9 +54,7 @@ class Answers:
 
         moved = await self._journal.write(work)
         at = moved.cursor
-        return Advanced(
-            moved=moved.moved, cursor=Cursor(streamid=at.streamid, sequence=at.sequence, sha256=at.sha256)
-        )
+        return Advanced(moved=moved.moved, cursor=Cursor(streamid=at.streamid, sequence=at.sequence, sha256=at.sha256))
 
     async def admit(self, asked: Admit, _caller: Caller) -> Admitted:
         """Over a broker the signature counts; over HTTP and the socket the front has checked who is asking."""
@@ -66,10 +63,24 @@ class Answers:
     async def find_command(self, asked: FindCommand, _caller: Caller) -> CommandFound:
         """What became of a command; None: it was never admitted here."""
 
-        def work(tx: Transaction) -> dict[str, Any] | None:
+        def work(tx: Transaction) -> inbox.Entry | None:
             return inbox.find(tx, asked.central, asked.command_id)
 
-        return CommandFound(command=await self._journal.write(work))
+        entry = await self._journal.write(work)
+        if entry is None:
+            return CommandFound(command=None)
+        command = entry.command
+        return CommandFound(
+            command={
+                "central": command.central,
+                "command_id": command.command_id,
+                "kind": command.kind,
+                "body": dict(command.body),
+                "admitted_at": entry.admitted_at,
+                "finished_at": entry.finished_at,
+                "result": entry.result,
+            }
+        )
 
     async def status(self, _caller: Caller) -> Mapping[str, Any]:
         """Figures of this process, for status, doctor and benchmarks."""

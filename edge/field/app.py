@@ -12,16 +12,10 @@ import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from protocols.line.line import Line
-from protocols.line.line import LineSettings as WireSettings
-from protocols.line.open import open_line
-from sync import inbox
-from sync.db import Database, Transaction
-from sync.errors import StoreError
-from sync.writer import Writer
 
 from edge import exit_codes
 from edge.board import Board
@@ -46,8 +40,15 @@ from edge.rules.gaming_day import GamingDays
 from edge.rules.meters import Pace
 from edge.seam.server import SeamServer
 from edge.store.markers import mark_clean
+from protocols.line.line import Line
+from protocols.line.line import LineSettings as WireSettings
+from protocols.line.open import open_line
 from protocols.sas.host import Host, Start
 from protocols.sas.rules import LineRules
+from sync import inbox
+from sync.db import Database, Transaction
+from sync.errors import StoreError
+from sync.writer import Writer
 
 STOP_LINES_WITHIN_S = 1.2
 """Of the 2 s a stop may take: so long the lines may need to finish their poll and send the 80 that acknowledges it."""
@@ -82,7 +83,8 @@ class Field:
         notify.ready("polling begins")
         log.info("field is ready", lines=len(self.supervisor.wires), machines=len(self.hearing.seats))
         stopped = loop.create_task(stop.wait())
-        done, _ = await asyncio.wait([stopped, self._fatal, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        waited: list[asyncio.Future[Any]] = [stopped, self._fatal, *tasks]
+        done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         code = 0
         if self._fatal in done:
             # A storage error is a full stop: nobody is answered any more, the next start reads what the disk has.
@@ -112,7 +114,6 @@ class Field:
             now_utc=self.clock.wall,
             post=loop.call_soon_threadsafe,
             on_fatal=lambda error: loop.call_soon_threadsafe(self._die, error),
-            on_commit=self._head_moved,
         )
         self.writer.start()
         self.journal = self._new_journal()
@@ -157,6 +158,7 @@ class Field:
         self.seam = SeamServer(socket, answers, self.board, _version(), on_bug=self._die)
         answers.tracer = lambda line, r: self.seam.trace(line, r.at, r.direction, r.data, r.flags)
         await self.seam.start()
+        self.writer.on_commit = self._head_moved
         self._head_moved()
         pillars = Pillars()
         self.rounds = Rounds(
@@ -291,8 +293,6 @@ class Field:
             self._fatal.set_result(error)
 
     def _head_moved(self) -> None:
-        if not hasattr(self, "seam"):
-            return
         head = self.writer.head
         self.board.update_gateway(streamid=head.cursor.streamid, epoch=head.epoch, sequence=head.cursor.sequence)
         self.seam.announce_head(head.position, head.cursor)

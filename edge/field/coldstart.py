@@ -13,12 +13,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from sync.errors import StoreError
-from sync.migrate import migrate as migrate_database
-
 from edge import exit_codes
 from edge.config.model import Settings
 from edge.store.migrations import MIGRATIONS
+from sync.errors import StoreError
+from sync.migrate import migrate as migrate_database
 
 DATABASE = "hall.db"
 LOCK = "field.lock"

@@ -13,24 +13,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from edge.clock import Quality
+from edge.errors import EdgeError
+from edge.field.found import CommandEnded, ExceptionFound, Found, IdentityFound, SnapshotFound
+from edge.hall.devices import Egm
+from edge.hall.events import Fact, check, schema_path
+from edge.hall.exceptions import exception_data, meaning
+from edge.hall.shapes import Json
+from edge.rules.meters import Pace
+from edge.store.devices import IdentityChange, note_identity
+from edge.store.last_exceptions import last_exception, note_exception
+from edge.store.meters import Recorded, Snapshot, name_snapshot, record_snapshot
 from sync import inbox, outbox
 from sync.db import Transaction
 from sync.envelope import Envelope
 from sync.errors import StoreError
 from sync.writer import Writer
-
-from edge.clock import Quality, stamp
-from edge.errors import EdgeError
-from edge.field.found import CommandEnded, ExceptionFound, Found, IdentityFound, SnapshotFound
-from edge.hall.events import KINDS, Fact, check, schema_path
-from edge.hall.exceptions import exception_data, meaning
-from edge.hall.shapes import Json
-from edge.rules.meters import Pace
-from edge.store.devices import Egm, IdentityChange, note_identity
-from edge.store.last_exceptions import last_exception, note_exception
-from edge.store.meters import Recorded, Snapshot, name_snapshot, record_snapshot
 
 T = TypeVar("T")
 Done = Callable[["Written | None", Exception | None], None]
@@ -135,9 +135,7 @@ class Journal:
         last = last_exception(page.tx, found.asset)
         repeat = found.doubtful and last is not None and last.code == found.code
         egm = self._egms.get(found.asset)
-        data = exception_data(
-            found.asset, found.code, location=egm.location if egm else None, maybe_repeat=repeat
-        )
+        data = exception_data(found.asset, found.code, location=egm.location if egm else None, maybe_repeat=repeat)
         envelope = self.append(page, Fact(meaning(found.code).kind, f"egm/{found.asset}", found.time, data))
         note_exception(page.tx, found.asset, found.code, envelope.sequence, maybe_repeat=repeat)
 
@@ -207,7 +205,9 @@ class Journal:
         self.refused += 1
         self._incidents.mkdir(parents=True, exist_ok=True)
         path = self._incidents / f"refused-{self.refused:06d}-{os.getpid()}.json"
-        text = json.dumps({"error": f"{type(error).__name__}: {error}", "found": [repr(one) for one in found]}, indent=1)
+        text = json.dumps(
+            {"error": f"{type(error).__name__}: {error}", "found": [repr(one) for one in found]}, indent=1
+        )
         with path.open("w", encoding="utf-8") as out:
             out.write(text)
             out.flush()
@@ -266,12 +266,10 @@ def _consequences(recorded: Recorded, snapshot_id: str, time: datetime) -> Seque
     return facts
 
 
-_APPLIERS: Mapping[type, Callable[[Journal, _Page, Found], None]] = {
+_APPLIERS: Mapping[type, Callable[[Journal, _Page, Any], None]] = {
     ExceptionFound: Journal._exception,
     SnapshotFound: Journal._snapshot,
     IdentityFound: Journal._identity,
     CommandEnded: Journal._command,
     Fact: Journal._fact,
-}  # type: ignore[dict-item]  # each applier takes exactly the type of its key
-
-__all__ = ["KINDS", "Done", "Journal", "Written", "stamp"]
+}

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sync import outbox
-from sync.db import Transaction
-
 from edge.config.model import Settings
 from edge.hall.devices import Egm
 from edge.store.devices import Seed, SeedDifference, egms, seed_egms
 from edge.store.last_exceptions import last_exception
 from edge.store.markers import clear_markers, take_markers
+from sync import outbox
+from sync.db import Transaction
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
-from sync.writer import Writer
-
 from edge.board import Board
 from edge.clock import Clock, stamp
 from edge.field.commands.dispatch import Dispatch
@@ -17,6 +15,7 @@ from edge.field.pollers.supervisor import Supervisor
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
 from edge.health.watchdog import Pillars, Watchdog
+from sync.writer import Writer
 
 LOOK_S = 0.05
 FLUSH_S = 0.1

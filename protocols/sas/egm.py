@@ -135,15 +135,15 @@ class EgmPort:
     def tick(self, now: float) -> Sending | None:
         """A chirp when it is time for one; otherwise only the link's clocks run."""
         if now - self._heard_at >= self._rules.link_down_s:
-            self._link_down(now)
+            self._link_down()
             if now >= self._chirp_at:
                 self._chirp_at = now + self._rules.chirp_every_s
                 return bytes([self._address]), True
         elif self._ack_by is not None and now >= self._ack_by:
-            self._link_down(now)
+            self._link_down()
         return None
 
-    def _link_down(self, _now: float) -> None:
+    def _link_down(self) -> None:
         if self._sync is not _Sync.IN_STEP:
             return
         self.link_downs += 1
@@ -163,11 +163,14 @@ class EgmPort:
             self._chirp_at = now + self._rules.link_down_s
             self._message.clear()
             if value >= 0x80:
-                return self._general_poll(now) if value == self._general else self._foreign(value)
+                if value == self._general:
+                    return self._general_poll(now)
+                self._foreign()
+                return None
             self._message.append(value)
             self._message_at = now
             if value not in (self._address, 0):
-                self._foreign(value)
+                self._foreign()
             return None
         message = self._message
         if not message:
@@ -183,20 +186,23 @@ class EgmPort:
         if size == 0:
             message.clear()
             if self._sync is _Sync.IN_STEP:
-                self._acknowledge(None)
+                self._acknowledge()
             return None
         if size is None or len(message) < size:
             return None
         frame = bytes(message)
         message.clear()
-        return self._broadcast(frame) if frame[0] == 0 else self._long_poll(frame, now)
+        if frame[0] == 0:
+            self._broadcast(frame)
+            return None
+        return self._long_poll(frame, now)
 
-    def _foreign(self, _value: int) -> None:
+    def _foreign(self) -> None:
         """A poll to somebody else, or to nobody: keeps in step and acknowledges."""
         if self._sync is _Sync.WAIT_OTHER:
             self._sync = _Sync.WAIT_OWN
         elif self._sync is _Sync.IN_STEP:
-            self._acknowledge(None)
+            self._acknowledge()
 
     def _general_poll(self, now: float) -> Sending | None:
         if self._sync is not _Sync.IN_STEP:
@@ -206,7 +212,7 @@ class EgmPort:
         key = b"\x80"
         if self._cached is not None and self._cached_for == key:
             return self._repeat()
-        self._acknowledge(key)
+        self._acknowledge()
         entry = self.queue.first()
         if entry is None:
             return self._idle
@@ -225,11 +231,11 @@ class EgmPort:
         try:
             poll, _, values = decode_poll(frame)
         except FrameError as error:
-            self._acknowledge(None)
+            self._acknowledge()
             if error.slug == "bad-crc" and self._rules.bad_crc == "silence":
                 return None
             return encode_nack(self._address), False
-        self._acknowledge(key)
+        self._acknowledge()
         answer = self._answer(poll, values)
         if answer is None:
             return None
@@ -242,7 +248,7 @@ class EgmPort:
         return self._keep(encode_reply(poll, self._address, answer), key, None, now)
 
     def _broadcast(self, frame: bytes) -> None:
-        self._foreign(0)
+        self._foreign()
         if not crc_holds(frame):
             return
         try:
@@ -279,7 +285,7 @@ class EgmPort:
         assert self._cached is not None
         return self._cached, False
 
-    def _acknowledge(self, _key: bytes | None) -> None:
+    def _acknowledge(self) -> None:
         """Another frame than the same poll: whatever was answered last has been heard."""
         if self._cached is None:
             return

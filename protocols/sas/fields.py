@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from protocols.errors import BadField, BadLength
 
-Value: TypeAlias = "int | str | bytes | tuple[object, ...]"
+Value: TypeAlias = "int | str | bytes | tuple[Any, ...]"
 
 
 class MeterValue(NamedTuple):
@@ -239,9 +239,14 @@ class Time:
         return self._checked(_take(self.name, data, at, end, 3).hex()), at + 3
 
     def _checked(self, value: Value) -> str:
-        if isinstance(value, str) and len(value) == 6 and value.isascii() and value.isdecimal():
-            if int(value[:2]) < 24 and int(value[2:4]) < 60 and int(value[4:]) < 60:
-                return value
+        if (
+            isinstance(value, str)
+            and len(value) == 6
+            and value.isascii()
+            and value.isdecimal()
+            and (int(value[:2]) < 24 and int(value[2:4]) < 60 and int(value[4:]) < 60)
+        ):
+            return value
         raise BadField(f"{self.name} is HHMMSS, not {value!r}.", field=self.name)
 
 
@@ -287,7 +292,7 @@ class MeterCodes:
         if not isinstance(value, tuple) or not 1 <= len(value) <= self.most:
             raise BadField(f"{self.name} is a tuple of 1 to {self.most} meter codes, not {value!r}.", field=self.name)
         limit = 256**self.width - 1
-        return b"".join(_number(self.name, c, limit).to_bytes(self.width, "little") for c in value)  # type: ignore[arg-type]  # _number refuses what is no number
+        return b"".join(_number(self.name, c, limit).to_bytes(self.width, "little") for c in value)
 
     def decode(self, data: bytes, at: int, end: int) -> tuple[Value, int]:
         count, left = divmod(end - at, self.width)
@@ -366,11 +371,11 @@ class TabledMeters:
 def _meters(name: str, value: Value) -> tuple[MeterValue, ...]:
     if not isinstance(value, tuple) or not all(isinstance(meter, MeterValue) for meter in value):
         raise BadField(f"{name} is a tuple of MeterValue, not {value!r}.", field=name)
-    return value  # type: ignore[return-value]  # checked one line above
+    return value
 
 
 @dataclass(frozen=True, slots=True)
-class Optional_:
+class Tail:
     """A field that older machines leave out: absent when the frame ends before it."""
 
     field: Bcd | Binary | Ascii | Counted | Several

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from protocols.errors import NotNow
-from protocols.sas.catalog.exception_codes import EXCEPTIONS
-from protocols.sas.catalog.index import poll as long_poll
-from protocols.sas.longpoll import Reply
-
 from protocols.line.line import Char
 from protocols.sas.answer import BUFFER_MAX, IDLE_CODES, Bad, Busy, Code, EventFrame, meaning
+from protocols.sas.catalog.exception_codes import EXCEPTIONS
+from protocols.sas.catalog.index import poll as long_poll
 from protocols.sas.conversations.base import Answer, Poll
 from protocols.sas.events import NOTHING, BadReply, ExceptionSeen, Gap, Missed, SasEvent
 from protocols.sas.link import Link, LinkState
+from protocols.sas.longpoll import Reply
 from protocols.sas.tries import Tries
 from protocols.sas.unasked import TOLD_MAX
 

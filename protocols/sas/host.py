@@ -37,10 +37,9 @@ from math import inf
 
 from protocols.errors import BadRequest, NotNow
 from protocols.sas.catalog.index import poll as long_poll
-from protocols.sas.frame import encode_poll, general_poll
-
 from protocols.sas.conversations.base import Conversation, Poll, Talk
 from protocols.sas.events import NOTHING, SasEvent, SilenceBegan
+from protocols.sas.frame import encode_poll, general_poll
 from protocols.sas.hearing import Hearing
 from protocols.sas.link import ANY_CODE, Link, LinkStats
 from protocols.sas.rules import LINK_DOWN_S, LineRules

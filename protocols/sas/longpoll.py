@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Literal, TypeAlias
 
 from protocols.errors import BadField, BadLength
-from protocols.sas.fields import Field, Optional_, Value
+from protocols.sas.fields import Field, Tail, Value
 
 Values: TypeAlias = Mapping[str, Value]
 Status: TypeAlias = Literal["data", "ack", "nack", "busy"]
@@ -90,7 +90,7 @@ def write_fields(fields: tuple[Field, ...], values: Values, *, counted: bool) ->
     for one in fields:
         if one.name in values:
             out += one.encode(values[one.name])
-        elif not isinstance(one, Optional_):
+        elif not isinstance(one, Tail):
             raise BadField(f"The field {one.name!r} is missing.", field=one.name)
     if counted:
         if len(out) > 255:
@@ -109,7 +109,7 @@ def read_fields(fields: tuple[Field, ...], data: bytes, at: int, end: int, *, co
         at += 1
     values: dict[str, Value] = {}
     for one in fields:
-        if at == end and isinstance(one, Optional_):
+        if at == end and isinstance(one, Tail):
             continue
         values[one.name], at = one.decode(data, at, end)
     if at != end:

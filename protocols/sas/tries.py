@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf
 
-from protocols.sas.longpoll import LongPoll
-
 from protocols.sas.conversations.base import Answer, Silence, Talk
 from protocols.sas.events import Finished, Gap, LinkDown, LinkUp, Outcome, SasEvent, SilenceBegan, SilenceEnded
 from protocols.sas.link import Happening, Link, LinkState
+from protocols.sas.longpoll import LongPoll
 from protocols.sas.rules import LINK_DOWN_S, LineRules
 from protocols.sas.schedule import RESYNC, Schedule
 from protocols.sas.unasked import Unasked

@@ -11,11 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sync import inbox
-from sync.commands import Command, parse, verify
-from sync.db import Transaction
-from sync.errors import CommandError
-
 from edge.clock import Clock, stamp
 from edge.field.commands import devices, meters
 from edge.field.desk import CommandRef, Desk, DeskFull, Slip
@@ -25,6 +20,10 @@ from edge.hall.events import Fact
 from edge.hall.requests import Request
 from edge.hall.shapes import Json, checker
 from edge.seam.messages import Admitted
+from sync import inbox
+from sync.commands import Command, parse, verify
+from sync.db import Transaction
+from sync.errors import CommandError, Unsigned
 
 Via = Literal["http", "mqtt", "socket"]
 OPEN_MAX = 1000
@@ -168,7 +167,7 @@ class Dispatch:
             return
         key = self._keys.get(command.key_id or "")
         if key is None or (key.central is not None and key.central != command.central):
-            raise CommandError.of("unsigned", "The command is not signed with a key of its central.")
+            raise Unsigned("The command is not signed with a key of its central.")
         verify(command, key.ed25519)
 
 

@@ -12,10 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from protocols.errors import LineLost
-from sync.envelope import Envelope
-from sync.errors import StorageFull
-
 from edge.board import Board
 from edge.clock import Clock, stamp
 from edge.field.desk import CommandRef, Desk, DeskFull, Slip
@@ -28,6 +24,7 @@ from edge.hall.events import Fact, text_of
 from edge.hall.money import Denomination
 from edge.hall.requests import Disable, Enable, Identify, ReadMeters
 from edge.hall.shapes import Json
+from protocols.errors import LineLost
 from protocols.sas.conversations.identity import Identified
 from protocols.sas.conversations.meters import MetersRead
 from protocols.sas.events import (
@@ -45,6 +42,9 @@ from protocols.sas.events import (
     SilenceEnded,
     Stray,
 )
+from sync.envelope import Envelope
+from sync.errors import StorageFull
+
 
 class Losses(Protocol):
     """Who opens lines again."""
@@ -218,9 +218,7 @@ class Hearing:
 
     # handlers, one per SAS event ------------------------------------------------------------------------------------
 
-    def _exception(
-        self, wire: Wire, event: ExceptionSeen, at: datetime, _now: float, heard: _Heard
-    ) -> None:
+    def _exception(self, wire: Wire, event: ExceptionSeen, at: datetime, _now: float, heard: _Heard) -> None:
         seat = self._by_place.get((wire.name, event.address))
         if seat is None:
             return
@@ -339,9 +337,7 @@ class Hearing:
             heard.found.append(translate.identity(seat.egm.asset, outcome, at))
             seat.egm = replace(seat.egm, identified_at=stamp(at))
         elif isinstance(outcome, MetersRead) and isinstance(slip.request, ReadMeters):
-            heard.found.append(
-                translate.snapshot(seat.egm.asset, outcome, slip.request, worth=seat.worth, time=at)
-            )
+            heard.found.append(translate.snapshot(seat.egm.asset, outcome, slip.request, worth=seat.worth, time=at))
             seat.next_snapshot_at = now + self._habits.snapshot_every_s
         elif isinstance(slip.request, (Enable, Disable)) and outcome.ok:
             self._board.update_egm(seat.egm.asset, enabled=isinstance(slip.request, Enable))

@@ -16,10 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge.field.pollers.lateness import Lateness
 from protocols.errors import LineBusy, LineLost
 from protocols.line.line import Line
-
-from edge.field.pollers.lateness import Lateness
 from protocols.sas.events import SasEvent
 from protocols.sas.host import Host
 
@@ -240,7 +239,7 @@ class SasPoller:
         try:
             ends_at = wire.line.send(turn.data, wakeup=True, now=now)
         except LineBusy as busy:
-            self._lost(wire, LineLost(wire.name, str(busy)), now)
+            self._lost(wire, LineLost(str(busy), line=wire.name), now)
             return
         except LineLost as error:
             self._lost(wire, error, now)

@@ -10,10 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from protocols.errors import LineError, LineLost
-from protocols.line.line import Line
-from protocols.line.tap import Tap, TapRecord
-
 from edge.board import Board
 from edge.clock import Clock, stamp
 from edge.field.found import Found
@@ -22,6 +18,9 @@ from edge.field.pollers.hearing import Hearing
 from edge.field.pollers.sas import SasPoller, Wire
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
+from protocols.errors import LineError, LineLost
+from protocols.line.line import Line
+from protocols.line.tap import Tap, TapRecord
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0

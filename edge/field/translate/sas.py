@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from protocols.sas.catalog.control import SHUTDOWN, STARTUP
-from protocols.sas.catalog.denominations import DENOMINATIONS
-
 from edge.field.found import ExceptionFound, IdentityFound, SnapshotFound
 from edge.hall.devices import Identity
 from edge.hall.meters import Reading
 from edge.hall.money import Denomination
 from edge.hall.requests import Disable, Enable, Identify, ReadMeters, Request, SetClock
-from protocols.sas.conversations.base import Conversation, Poll
+from protocols.sas.catalog.control import SHUTDOWN, STARTUP
+from protocols.sas.catalog.denominations import DENOMINATIONS
+from protocols.sas.conversations.base import Conversation
 from protocols.sas.conversations.control import Control
 from protocols.sas.conversations.control import SetClock as ClockTalk
 from protocols.sas.conversations.identity import Identified
@@ -73,9 +72,7 @@ def snapshot(
         coherent=read.coherent,
         denomination=worth,
         readings=tuple(
-            Reading(r.game, r.denomination_code, r.code, r.value, r.size)
-            for r in read.readings
-            if r.value is not None
+            Reading(r.game, r.denomination_code, r.code, r.value, r.size) for r in read.readings if r.value is not None
         ),
         unsupported=tuple(sorted(code for game, code in read.unsupported if game == 0)),
     )
@@ -88,9 +85,9 @@ def conversation(request: Request, features: bytes, hall_time: datetime) -> Conv
     """
     match request:
         case Enable():
-            return Control(Poll(STARTUP))
+            return Control(STARTUP)
         case Disable():
-            return Control(Poll(SHUTDOWN))
+            return Control(SHUTDOWN)
         case Identify():
             return IdentifyTalk()
         case ReadMeters():

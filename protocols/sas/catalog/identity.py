@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protocols.sas.fields import Ascii, Bcd, Binary, Counted, Field, Flags, Optional_, Rest, Several
+from protocols.sas.fields import Ascii, Bcd, Binary, Counted, Field, Flags, Rest, Several, Tail
 from protocols.sas.longpoll import Kind, LongPoll
 
 _INFO: tuple[Field, ...] = (
@@ -49,8 +49,8 @@ EXTENDED_GAME = LongPoll(
     0xB5, "extended information of game n", Kind.M, (_GAME,),
     (
         _GAME, Bcd("max_bet", 4), Binary("progressive_group"), Flags("progressive_levels", 4),
-        Optional_(Counted("game_name", 20)), Optional_(Counted("paytable_name", 20)),
-        Optional_(Bcd("wager_categories", 4)), Optional_(Several("denominations", Binary("denomination"))),
+        Tail(Counted("game_name", 20)), Tail(Counted("paytable_name", 20)),
+        Tail(Bcd("wager_categories", 4)), Tail(Several("denominations", Binary("denomination"))),
     ),
     reply_counted=True, source="sas-core 5.3",
 )  # fmt: skip

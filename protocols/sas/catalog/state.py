@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protocols.sas.fields import Bcd, Binary, Flags, Optional_
+from protocols.sas.fields import Bcd, Binary, Flags, Tail
 from protocols.sas.longpoll import Kind, LongPoll
 
 LAST_BILL = LongPoll(
@@ -12,7 +12,7 @@ LAST_BILL = LongPoll(
 """``denomination`` is kept as it came: BCD in most machines, binary in one source (catalog.denominations)."""
 HOPPER_STATUS = LongPoll(
     0x4F, "hopper status", Kind.R,
-    reply=(Binary("status"), Binary("percent"), Optional_(Bcd("level", 8))), reply_counted=True, source="sas-core 5.5",
+    reply=(Binary("status"), Binary("percent"), Tail(Bcd("level", 8))), reply_counted=True, source="sas-core 5.5",
 )  # fmt: skip
 CARD_INFORMATION = LongPoll(
     0x8E, "card information", Kind.R, reply=(Binary("hand"), Flags("cards", 5)), source="sas-core 5.5"

@@ -6,9 +6,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
-from protocols.sas.longpoll import LongPoll, Reply, Values
-
 from protocols.sas.events import Outcome
+from protocols.sas.longpoll import LongPoll, Reply, Values
 
 __all__ = [
     "Answer",

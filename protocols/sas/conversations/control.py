@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from protocols.sas.catalog.index import poll as long_poll
+from protocols.sas.conversations.base import NoAnswer, Poll, Refused, Script, Steps, Unsupported
 from protocols.sas.frame import encode_poll
 from protocols.sas.longpoll import LongPoll, Values
-
-from protocols.sas.conversations.base import NoAnswer, Poll, Refused, Script, Steps, Unsupported
 
 SET_DATE_TIME = long_poll(0x7F)
 READ_DATE_TIME = long_poll(0x7E)

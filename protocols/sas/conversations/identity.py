@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from protocols.sas.catalog.index import poll as long_poll
-from protocols.sas.longpoll import Values
-
 from protocols.sas.conversations.base import Answer, NoAnswer, Poll, Script, Steps
+from protocols.sas.longpoll import Values
 
 RTE_OFF = Poll(long_poll(0x0E), {"enable": 0})
 VERSION_AND_SERIAL = Poll(long_poll(0x54))

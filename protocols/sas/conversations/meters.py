@@ -16,10 +16,9 @@ from protocols.errors import BadRequest
 from protocols.sas.catalog.index import BY_CODE
 from protocols.sas.catalog.index import poll as long_poll
 from protocols.sas.catalog.meter_codes import METERS
-from protocols.sas.longpoll import LongPoll, Reply
-
 from protocols.sas.conversations.base import Answer, NoAnswer, Outcome, Poll, Refused, Script, Steps
 from protocols.sas.conversations.identity import EXTENDED_METERS_BIT
+from protocols.sas.longpoll import LongPoll, Reply
 
 EXTENDED = long_poll(0x6F)
 EXTENDED_TWIN = long_poll(0xAF)
