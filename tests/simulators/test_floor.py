@@ -17,7 +17,7 @@ def test_every_scenario_can_be_read_and_gives_tables_the_gateway_takes(path: Pat
     tables = tomllib.loads(floor.gateway_tables())
     lines = [LineSettings(**line) for line in tables["line"]]
     egms = [EgmSettings(**egm) for egm in tables["egm"]]
-    assert [line.url for line in lines][0] == "tcp9:127.0.0.1:4001"
+    assert lines[0].url == "tcp9:127.0.0.1:4001"
     assert {egm.asset for egm in egms} == {egm.asset for egm in floor.egms}
     assert {egm.line for egm in egms} == {line.name for line in lines}
 

@@ -1,0 +1,145 @@
+"""A machine with its SAS port and its book: what the wire hears of it, and what the book knows of the wire. Pure.
+
+The machine raises exceptions, the port queues and answers them, the book notes both. Two clocks: the wire's and the
+book's is real; the machine's own life may run faster.
+"""
+
+from datetime import datetime
+from math import inf
+from typing import Any
+
+from protocols.sas.egm import EgmPort, EgmRules
+from protocols.sas.egm_queue import OVERFLOW
+from simulators.egm.answers import Answers
+from simulators.egm.book import Book
+from simulators.egm.dice import Dice
+from simulators.egm.game import GameRules
+from simulators.egm.machine import Habits, Machine
+from simulators.egm.persona import Persona
+
+GAP_S = 0.05
+"""A socket delivers a frame in lumps, and a simulator on a busy box may be late; on a real wire 5 ms are the limit."""
+_BOOTS = ("power_cycle", "ram_clear")
+
+
+class WiredEgm:
+    """One machine on a line. Give it every character of the host and send what it returns."""
+
+    __slots__ = (
+        "_now", "_port_receive", "_speed", "_start", "address", "answer_delay_s", "answers", "asset", "book", "due_at",
+        "machine", "port",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        asset: int,
+        address: int,
+        persona: Persona,
+        dice: Dice,
+        *,
+        serial: str,
+        now: float,
+        wall: datetime,
+        habits: Habits | None = None,
+        game_rules: GameRules | None = None,
+        speed: float = 1.0,
+        book: Book | None = None,
+    ) -> None:
+        self.asset = asset
+        self.address = address
+        self.answer_delay_s = persona.answer_delay_s
+        self._now = self._start = now
+        self._speed = speed
+        self.book = book or Book(asset, wall.timestamp() - now)
+        self.machine = Machine(
+            persona, dice, now=now, wall=wall, habits=habits, game_rules=game_rules, report=self._raised,
+            waiting=lambda: len(self.port.queue),
+        )  # fmt: skip
+        self.machine.serial = serial
+        self.answers = Answers(self.machine, self.book, lambda: self._now)
+        rules = EgmRules(answer_delay_s=persona.answer_delay_s, gap_s=GAP_S)
+        self.port = EgmPort(address, self.answers.answer, rules, now)
+        self.port.on_acknowledged = self._acknowledged
+        self.port.on_dropped = self._dropped
+        self.port.on_answered = self._answered
+        self._port_receive = self.port.receive
+        self.due_at = now
+        self.machine.top_up()
+        self._look_ahead()
+
+    # the wire
+
+    def receive(self, value: int, wakeup: bool, now: float) -> tuple[bytes, bool] | None:
+        """One character of the host; what to answer, with its wake-up bit, or None."""
+        self._now = now
+        if not self.machine.cabinet.is_powered:
+            return None
+        return self._port_receive(value, wakeup, now)
+
+    def tick(self, now: float) -> tuple[bytes, bool] | None:
+        """A chirp, when the host has been silent."""
+        self._now = now
+        if not self.machine.cabinet.is_powered:
+            return None
+        return self.port.tick(now)
+
+    # its life
+
+    def play(self, now: float) -> None:
+        """Let everything happen that is due; the next time is ``due_at``."""
+        self._now = now
+        self.machine.run(self._lived(now))
+        self._look_ahead()
+
+    def do(self, what: str, now: float, number: int | None = None) -> None:
+        """A named act now; see `Machine.do`. Raises BadAct."""
+        self._now = now
+        was_powered = self.machine.cabinet.is_powered
+        self.machine.do(what, self._lived(now), number)
+        if what in _BOOTS or (what == "power_on" and not was_powered):
+            self.port.power_up(now)
+        self._look_ahead()
+
+    def freeze(self, now: float) -> None:
+        """Nothing happens by itself any more; what waits is still answered."""
+        self._now = now
+        self.machine.freeze(self._lived(now))
+        self.due_at = inf
+
+    def thaw(self, now: float) -> None:
+        """Life goes on."""
+        self._now = now
+        self.machine.thaw(self._lived(now))
+        self._look_ahead()
+
+    def as_json(self, now: float, *, after: int = 0) -> dict[str, Any]:
+        """Book and meters, as the judge reads them."""
+        return {
+            **self.book.as_json(after=after),
+            "address": self.address,
+            "frozen": self.machine.is_frozen,
+            "meters": {str(code): value for code, value in self.machine.bank.everything().items()},
+        }
+
+    def _lived(self, now: float) -> float:
+        return self._start + (now - self._start) * self._speed
+
+    def _look_ahead(self) -> None:
+        at = self.machine.next_at()
+        self.due_at = at if at == inf else self._start + (at - self._start) / self._speed
+
+    def _raised(self, code: int) -> None:
+        self.port.raise_exception(code, self.book.raised(code, self._now))
+
+    def _answered(self, _code: int, serial: int) -> None:
+        self.book.answered(serial, self._now)
+
+    def _acknowledged(self, _code: int, serial: int) -> None:
+        self.book.acknowledged(serial, self._now)
+        self.machine.top_up()
+
+    def _dropped(self, _code: int, serial: int) -> None:
+        self.book.dropped(serial, self._now)
+        # Said before the port says it by itself, so that this exception has a number in the book like any other.
+        if not any(entry.code == OVERFLOW for entry in self.port.queue):
+            self._raised(OVERFLOW)
