@@ -96,7 +96,7 @@ class Writer:
         self._pages_max = pages_max
         self._wake = threading.Condition()
         self._waiting: deque[_Item] = deque()
-        self._running = 0
+        self._running: list[_Item] = []
         self._hurry = False
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -116,7 +116,7 @@ class Writer:
     @property
     def waiting(self) -> int:
         """Pieces of work that are not on disk yet."""
-        return len(self._waiting) + self._running
+        return len(self._waiting) + len(self._running)
 
     def start(self) -> None:
         """Open the file and begin. Raises NotMigrated, PragmaRefused, ChainBroken, sqlite3.Error."""
@@ -207,7 +207,7 @@ class Writer:
                 self.commits += 1
                 self._head = log.head
                 with self._wake:
-                    self._running = 0
+                    self._running = []
                 self._deliver(outcomes)
             conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except BaseException as error:  # noqa: BLE001  whatever it was, nothing may be called durable any more
@@ -230,7 +230,7 @@ class Writer:
             count = min(len(self._waiting), self._group_max)
             group = [self._waiting.popleft() for _ in range(count)]
             self._hurry = self._hurry and bool(self._waiting)
-            self._running = count
+            self._running = group
             return group
 
     def _commit(self, conn: sqlite3.Connection, log: LogEnd, group: list[_Item]) -> list[_Outcome]:
@@ -346,7 +346,8 @@ class Writer:
         fatal.__cause__ = error
         with self._wake:
             self.fatal = fatal
-            waiters = [item for item in self._waiting if item[_AWAITED]]
+            waiters = [item for item in (*self._running, *self._waiting) if item[_AWAITED]]
+            self._running = []
             self._waiting.clear()
         for item in waiters:
             self._to_loop(lambda item=item: item[_DONE](None, fatal))  # type: ignore[misc]  # the default binds early

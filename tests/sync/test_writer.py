@@ -249,6 +249,22 @@ async def test_awaited_work_returns_when_it_is_on_disk_and_raises_what_it_raised
         writer.close()
 
 
+async def test_whoever_awaits_hears_that_the_store_died_and_a_callback_does_not(store: Path) -> None:
+    loop = asyncio.get_running_loop()
+    fatal: list[BaseException] = []
+    told: list[object] = []
+    writer = Writer(store, now_utc=lambda: NIGHT, post=loop.call_soon_threadsafe, on_fatal=fatal.append, group_s=0.05)
+    writer.start()
+    intruder = sqlite3.connect(store, isolation_level=None)
+    intruder.execute("BEGIN IMMEDIATE")
+    writer.submit(lambda tx: outbox.append(tx, door_opened()), lambda r, e: told.append((r, e)))
+    works = [asyncio.ensure_future(writer.run(lambda tx: outbox.append(tx, door_opened()))) for _ in range(3)]
+    outcomes = await asyncio.wait_for(asyncio.gather(*works, return_exceptions=True), 10)
+    intruder.close()
+    assert [type(outcome) for outcome in outcomes] == [StorageFatal] * 3
+    assert (len(fatal), told) == (1, [])
+
+
 async def test_a_callback_that_raises_does_not_silence_the_others(store: Path) -> None:
     loop = asyncio.get_running_loop()
     noise: list[str] = []
