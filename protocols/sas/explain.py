@@ -11,10 +11,12 @@ from typing import Any
 from protocols.errors import ProtocolError
 from protocols.sas.catalog.exception_codes import EXCEPTIONS
 from protocols.sas.catalog.meter_codes import METERS
+from protocols.sas.crc import crc_holds
 from protocols.sas.frame import decode_poll, decode_reply, reply_complete
 from protocols.sas.longpoll import LongPoll
 
 RESYNC = 0x80
+_EVENT_MARK = 0xFF
 BUFFER_MAX = 300
 "More than any answer can have (5 + 255): beyond it, it is a babble and shown as such."
 SHOWN_MAX = 400
@@ -120,21 +122,26 @@ def explain_exception(code: int) -> str:
 
 def _event(data: bytes, address: int) -> Told:
     if len(data) != 1:
-        return Told(data, False, address, f"event frame, {len(data)} bytes")
+        if len(data) > 4 and data[1] == _EVENT_MARK and crc_holds(data):
+            more = f", data {data[3:-2].hex(' ')}" if len(data) > 5 else ""
+            return Told(data, False, address, f"event frame: {data[2]:02X} {explain_exception(data[2])}{more}")
+        return Told(data, False, address, f"{len(data)} bytes where one is due", fault=True)
     if data[0] == 0:
         return Told(data, False, address, "nothing new", idle=True)
     return Told(data, False, address, f"{data[0]:02X} {explain_exception(data[0])}")
 
 
 def _values(values: Mapping[str, Any]) -> str:
-    return " · ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in values.items())
+    return " · ".join(f"{name.replace('_', ' ')} {_value(value, name)}" for name, value in values.items())
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, name: str = "") -> str:
     if isinstance(value, bytes):
         return value.hex(" ") or "—"
     if isinstance(value, tuple) and hasattr(value, "code"):
         return _meter(value)
+    if name == "meters" and isinstance(value, tuple) and all(type(part) is int for part in value):
+        return ", ".join(f"{part:02X}" for part in value) or "—"
     if isinstance(value, tuple | list):
         return ", ".join(_value(part) for part in value) or "—"
     if isinstance(value, str):
@@ -150,5 +157,3 @@ def _meter(value: Any) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 1] + "…"
-
-

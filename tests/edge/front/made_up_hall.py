@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,9 @@ from edge.board import Board
 from edge.config.model import Settings
 from edge.errors import EdgeError
 from edge.front.app import House, running
+from edge.seam.connection import Caller
 from edge.seam.messages import Admit, Admitted, Advance, Advanced, CommandFound, Cursor, FindCommand
-from edge.seam.server import Caller, SeamServer
+from edge.seam.server import SeamServer
 from edge.store.devices import Seed, seed_egms
 from edge.store.migrations import MIGRATIONS
 from sync import outbox
@@ -92,7 +93,7 @@ class MadeUpField:
         return Admitted(status=self.admits, command_id="c-17", text="As decided.", result=None)
 
     async def find_command(self, asked: FindCommand, caller: Caller) -> CommandFound:
-        known = {"command_id": "c-17", "state": "open"} if asked.command_id == "c-17" else None
+        known: dict[str, Any] | None = {"command_id": "c-17", "state": "open"} if asked.command_id == "c-17" else None
         return CommandFound(command=known)
 
     async def status(self, caller: Caller) -> Mapping[str, Any]:
@@ -167,9 +168,14 @@ class Hall:
 
     async def until_connected(self, *, yes: bool = True) -> None:
         """Wait until the front has the field (or has lost it)."""
-        async with asyncio.timeout(5):
-            while self.house.front.seam.connected is not yes:
-                await asyncio.sleep(0.005)
+        await until(lambda: self.house.front.seam.connected is yes)
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Wait for something that no event of ours tells, at most ten seconds."""
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - it happens in other tasks and other processes
+            await asyncio.sleep(0.005)
 
 
 @contextlib.asynccontextmanager

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from edge.seam.server import SeamServer
-from tests.edge.front.made_up_hall import CENTRAL, TECHNICIAN, Hall, made_up_hall
+from tests.edge.front.made_up_hall import CENTRAL, TECHNICIAN, Hall, made_up_hall, until
 
 
 async def pictures(answer: httpx.Response) -> AsyncIterator[dict[str, Any]]:
@@ -59,13 +59,13 @@ async def test_a_new_event_reaches_an_open_page(hall: Hall) -> None:
 async def test_a_page_that_reads_slowly_gets_newer_pictures_not_more(hall: Hall) -> None:
     live = hall.house.live
     stream = live.watch()
+    assert isinstance(stream, AsyncGenerator)
     async with asyncio.timeout(5):
         await anext(stream)
         for number in range(500):
             hall.board.update_egm(100417, polls=number)
             hall.board.flush(asyncio.get_running_loop().time(), every_s=0)
-        while hall.house.front.seam.mirror.egms[100417].polls < 499:
-            await asyncio.sleep(0.01)
+        await until(lambda: hall.house.front.seam.mirror.egms[100417].polls == 499)
         picture = await anext(stream)
     assert len(picture["tiles"]) == 1
     await stream.aclose()
@@ -124,7 +124,5 @@ async def test_a_wire_is_shown_while_it_is_looked_at(hall: Hall) -> None:
                 poll = json.loads(await anext(lines))
                 reply = json.loads(await anext(lines))
         assert (poll["hex"], poll["wakeup"], poll["address"]) == ("81", True, 1)
-        assert reply["text"] == "11 Slot door was opened"
-        async with asyncio.timeout(5):
-            while hall.field.traced != ["+A", "-A"]:
-                await asyncio.sleep(0.01)
+        assert reply["text"] == "11 slot door opened"
+        await until(lambda: hall.field.traced == ["+A", "-A"])

@@ -18,7 +18,7 @@ def _routes() -> list[tuple[str, str]]:
     front, live, _ = build(settings_for(Path("/nonexistent")))
     app = application(front, live)
     return sorted(
-        (method, route.path) for route in app.routes if isinstance(route, APIRoute) for method in route.methods
+        (method, route.path) for route in app.routes if isinstance(route, APIRoute) for method in route.methods or ()
     )
 
 
@@ -79,7 +79,7 @@ async def test_with_a_key_of_another_scope_every_route_answers_403(hall: Hall) -
 )
 async def test_a_wrong_key_is_refused_with_one_text(hall: Hall, header: str) -> None:
     async with hall.client() as client:
-        answer = await client.get("/api/v1/status", headers={"Authorization": header.encode()})
+        answer = await client.get("/api/v1/status", headers={b"Authorization": header.encode()})
     assert answer.status_code == 401
     assert answer.json()["detail"] == "This key is not known here."
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from tests.edge.front.made_up_hall import TECHNICIAN, Hall, made_up_hall
+from tests.edge.front.made_up_hall import TECHNICIAN, Hall, made_up_hall, until
 
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 pytestmark = pytest.mark.skipif(
@@ -68,17 +68,15 @@ async def test_what_central_confirms_by_mqtt_moves_the_cursor_and_nothing_else_d
             async def behind() -> int:
                 told = (await people.get("/api/v1/status")).json()
                 assert told["uplink"]["state"] == "connected"
-                return next(one["behind"] for one in told["consumers"] if one["name"] == "central-1")
+                return next(int(one["behind"]) for one in told["consumers"] if one["name"] == "central-1")
 
             assert await behind() == 1  # the broker has it, which means nothing
             ack = {"streamid": sent["streamid"], "sequence": int(sent["last"]), "sha256": sent["sha256"]}
             wrong = {**ack, "sha256": "f" * 64}
             await central.publish(f"{root}/ack/central-1", json.dumps(wrong), qos=1, retain=True)
-            async with asyncio.timeout(10):
-                while not hall.field.asked:
-                    await asyncio.sleep(0.02)
+            await until(lambda: hall.field.asked)
             assert await behind() == 1
             await central.publish(f"{root}/ack/central-1", json.dumps(ack), qos=1, retain=True)
             async with asyncio.timeout(10):
-                while await behind() != 0:
+                while await behind() != 0:  # noqa: ASYNC110 - what is waited for is an answer over HTTP
                     await asyncio.sleep(0.05)

@@ -1,13 +1,13 @@
 """A made-up field: does what the real one does, as far as the seam can see."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from edge.errors import EdgeError
+from edge.seam.connection import Caller
 from edge.seam.messages import Admit, Admitted, Advance, Advanced, CommandFound, FindCommand
-from edge.seam.server import Caller
 
 STREAM = "5e1f0c8a94d2477bb0a36e21c97d5f08"
 
@@ -59,3 +59,10 @@ class UnknownLine(EdgeError):
     """As the field would say it."""
 
     slug = "unknown-line"
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Wait for something that no event of ours tells, at most five seconds."""
+    async with asyncio.timeout(5):
+        while not true():  # noqa: ASYNC110 - it happens in other tasks
+            await asyncio.sleep(0.005)

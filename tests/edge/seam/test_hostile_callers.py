@@ -12,8 +12,8 @@ from edge.seam import connection as connection_module
 from edge.seam.client import SeamClient
 from edge.seam.messages import VERSION, Hello, Status, Subscribe, encode
 from edge.seam.server import CALLERS_MAX, SeamServer
-from tests.edge.seam.made_up import MadeUpField
-from tests.edge.seam.test_seam import connected, until
+from tests.edge.seam.made_up import MadeUpField, until
+from tests.edge.seam.test_seam import connected
 
 HELLO = encode(Hello(part="hallctl"))
 

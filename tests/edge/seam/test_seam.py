@@ -16,7 +16,7 @@ from edge.seam.errors import FieldAway, Refusal, SocketInUse
 from edge.seam.memory import memory_seam
 from edge.seam.messages import Admit, Advance, Cursor, Status
 from edge.seam.server import SeamServer
-from tests.edge.seam.made_up import STREAM, MadeUpField
+from tests.edge.seam.made_up import STREAM, MadeUpField, until
 
 CURSOR = Cursor(streamid=STREAM, sequence=5, sha256="a" * 64)
 WRONG = Cursor(streamid=STREAM, sequence=5, sha256="f" * 64)
@@ -35,13 +35,6 @@ async def connected(path: Path) -> AsyncIterator[SeamClient]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(true: object) -> None:
-    assert callable(true)
-    async with asyncio.timeout(5):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 async def test_the_mirror_has_the_board_as_soon_as_the_seam_is_up(server: SeamServer, board: Board) -> None:
