@@ -1,13 +1,17 @@
 """Lines, and the live wire of one, decoded."""
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from edge.cli.box import Box
-from edge.cli.show import asks_box, emit, grouped, plain, table
+from edge.cli.show import asks_box, clock, emit, grouped, plain, table
+
+QUIET_S = 5.0
+"A line without news says so this often."
 
 
 @click.group()
@@ -51,7 +55,8 @@ def list_(box: Box, as_json: bool) -> None:
 def trace(box: Box, as_json: bool, name: str, address: int | None, idle_too: bool) -> None:
     """What passes on a line, in words, until Ctrl-C. Nothing is sent by looking."""
     click.echo("[xx] = sent with wake-up bit · Ctrl-C ends", err=True)
-    idle = 0
+    zone = box.get("/lines")["live"]["time_zone"]
+    idle, shown_at = 0, time.monotonic()
     for row in box.lines(f"/lines/{name}/trace", address=address):
         if as_json:
             click.echo(json.dumps(row, ensure_ascii=False))
@@ -61,18 +66,22 @@ def trace(box: Box, as_json: bool, name: str, address: int | None, idle_too: boo
             continue
         if row["idle"] and not idle_too:
             idle += row["direction"] == ">"
-            continue
+            if time.monotonic() - shown_at < QUIET_S:
+                continue
         if idle:
-            click.echo(click.style(f"              … {idle} polls without news", dim=True))
+            click.echo(click.style(f"{'':12} … {idle} poll{'s' if idle > 1 else ''} without news", dim=True))
             idle = 0
-        click.echo(_line(row))
+        shown_at = time.monotonic()
+        if not row["idle"] or idle_too:
+            click.echo(_line(row, zone))
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: dict[str, Any], zone: str) -> str:
     arrow = "→" if row["direction"] == ">" else "←"
     octets = [row["hex"][i : i + 2].upper() for i in range(0, len(row["hex"]), 2)]
     if row["wakeup"] and octets:
         octets[0] = f"[{octets[0]}]"
     shown = " ".join(octets[:14]) + (f" … ({len(octets)})" if len(octets) > 14 else "")
     text = plain(row["text"])
-    return f"{row['at'][11:23]} {arrow} {shown or '—':<46} {click.style(text, fg='red') if row['fault'] else text}"
+    said = click.style(text, fg="red") if row["fault"] else text
+    return f"{clock(row['at'], zone, ms=True)} {arrow} {shown or '—':<46} {said}"

@@ -12,6 +12,7 @@ from edge.cli.box import Box
 from edge.cli.show import ago, asks_box, clock, emit, grouped, plain, shape
 
 WATCH_S = 2.0
+LINES_IN_A_ROW = 6
 
 
 @click.command()
@@ -43,10 +44,7 @@ def screen(told: dict[str, Any]) -> Iterator[str]:
     for one in machines["not_up"][:8]:
         place = one["location"] or one["asset"]
         yield f"             {shape(one['link'])} {plain(place)}  {_why(one, hall['time_zone'])}"
-    lines = "   ".join(
-        f"{plain(line['name'])} {_line(line)} {line['machines_up']}/{line['machines']}" for line in told["lines"]
-    )
-    yield f"  lines      {lines or 'none configured'}"
+    yield from _lines(told["lines"])
     for line in told["lines"]:
         if line["error"]:
             yield f"             {click.style('■', fg='red')} {plain(line['name'])}  {plain(line['error'])}"
@@ -63,6 +61,14 @@ def screen(told: dict[str, Any]) -> Iterator[str]:
     up = (now - datetime.fromisoformat(front["started_at"])).total_seconds()
     mirror = "the field was never heard" if age_ms is None else f"mirror {ago(age_ms / 1000)} old"
     yield f"  front      up {ago(up)}, {mirror}"
+
+
+def _lines(lines: list[dict[str, Any]]) -> Iterator[str]:
+    if not lines:
+        yield "  lines      none configured"
+    words = [f"{plain(line['name'])} {_line(line)} {line['machines_up']}/{line['machines']}" for line in lines]
+    for at in range(0, len(words), LINES_IN_A_ROW):
+        yield f"  {'lines' if at == 0 else '':9}  " + "   ".join(words[at : at + LINES_IN_A_ROW])
 
 
 def _state(told: dict[str, Any]) -> str:

@@ -25,6 +25,8 @@ PICTURE_S = 0.25
 STATE_S = 1.0
 STREAMS_MAX = 40
 LATEST = 15
+ROUTINE = "meters"
+"Class of events that would push everything else off the page."
 
 log = structlog.get_logger()
 
@@ -96,7 +98,7 @@ class Live:
                 self._position = head
             found = []
             if head > self._position and self._streams:
-                found = events.newest(conn, LATEST, after=self._position)[::-1]
+                found = events.newest(conn, LATEST, without=ROUTINE, after=self._position)[::-1]
             self._position = head
         except FieldAway:
             return []

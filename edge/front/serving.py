@@ -6,6 +6,7 @@ The only place that knows uvicorn. What is served is handed in.
 import asyncio
 import contextlib
 import ipaddress
+import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -158,6 +159,8 @@ def server(
     app: App, *, local: bool = False, cert: str | None = None, key: str | None = None, client_ca: str | None = None
 ) -> Server:
     """A server for one bound socket; run it with `await server(...).serve(sockets=[sock])`."""
+    # It tells each start and stop of each listener at info; whether the front runs is said once, by `app`.
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     return Server(
         uvicorn.Config(
             app,

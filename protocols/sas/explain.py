@@ -43,6 +43,7 @@ class Explainer:
         self._address: int | None = None
         self._request = b""
         self._awaiting = False
+        self._began = False
         self._buffer = b""
 
     def feed(self, direction: str, data: bytes, flags: bytes = b"") -> list[Told]:
@@ -51,6 +52,7 @@ class Explainer:
 
     def _sent(self, data: bytes, flags: bytes) -> Iterator[Told]:
         yield from self._close()
+        self._began = True
         first = data[0] if data else 0
         wakeup = flags[:1] == b"\x01" if flags else True
         self._request, self._poll, self._awaiting = data, None, False
@@ -78,6 +80,9 @@ class Explainer:
     def _heard(self, data: bytes, flags: bytes) -> Iterator[Told]:
         if b"\x01" in flags:
             yield Told(data, True, data[0] & 0x7F, "chirp: this machine hears no host", fault=True)
+            return
+        if not self._began:
+            yield Told(data, False, None, "an answer to what was asked before this trace began", idle=True)
             return
         if not self._awaiting:
             yield Told(data, False, None, "nobody asked for this", fault=True)

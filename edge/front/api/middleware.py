@@ -60,7 +60,8 @@ class Wrapped:
                 raise
         finally:
             took_s = time.monotonic() - began
-            level = log.info if status >= 500 or scope["method"] != "GET" else log.debug
+            # What a command or an acknowledgement did stands in the books; the log is for what went wrong.
+            level = log.info if status >= 500 else log.debug
             level(
                 "request",
                 method=scope["method"],

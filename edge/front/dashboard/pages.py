@@ -14,7 +14,7 @@ from edge.front.api.problems import Problem
 from edge.front.api.schemas import read_body
 from edge.front.api.sessions import COOKIE, Sessions
 from edge.front.context import Front
-from edge.front.live import LATEST, Live
+from edge.front.live import LATEST, ROUTINE, Live
 from edge.front.views import events, tiles
 from edge.seam.errors import FieldAway
 
@@ -45,10 +45,14 @@ def add_to(app: FastAPI, front: Front, live: Live, sessions: Sessions, guard: Gu
 
     def latest(asset: int | None = None) -> list[dict[str, Any]] | None:
         try:
-            found = events.newest(front.readers.connection(), LATEST, asset=asset)
+            found = events.newest(front.readers.connection(), LATEST, asset=asset, without=ROUTINE)
         except FieldAway:
             return None
-        return [{**event, "clock": tiles.clock_of(event["time"], front.zone)} for event in found]
+        for event in found:
+            event["clock"] = tiles.clock_of(event["time"], front.zone)
+            if asset is not None:
+                event["text"] = tiles.about_itself(event["text"], asset)
+        return found
 
     @app.get("/")
     async def floor(request: Request) -> Response:

@@ -23,15 +23,16 @@ def newest(
     asset: int | None = None,
     kind: str | None = None,
     klass: str | None = None,
+    without: str | None = None,
     after: int = 0,
 ) -> list[dict[str, Any]]:
-    """The last events, newest first, at most `limit`; of one machine, of a kind or its beginning, of a class.
+    """The last events, newest first, at most `limit`: of one machine, of a kind (or its beginning), a class, or without one.
 
     `after`: only those beyond this position of the log.
     """
     found: list[dict[str, Any]] = []
     for event in _backwards(conn, after):
-        if _fits(event, asset, kind, klass):
+        if _fits(event, asset, kind, klass, without):
             found.append(shown(event))
             if len(found) >= limit:
                 break
@@ -85,12 +86,13 @@ def _between(conn: sqlite3.Connection, start: int, end: int) -> list[bytes]:
     return bodies
 
 
-def _fits(event: Mapping[str, Any], asset: int | None, kind: str | None, klass: str | None) -> bool:
+def _fits(
+    event: Mapping[str, Any], asset: int | None, kind: str | None, klass: str | None, without: str | None
+) -> bool:
     if asset is not None and event.get("subject") != f"egm/{asset}":
         return False
     if kind is not None and not str(event["type"]).startswith(kind):
         return False
-    if klass is not None:
-        row = KINDS.get(str(event["type"]))
-        return row is not None and row.klass == klass
-    return True
+    row = KINDS.get(str(event["type"]))
+    is_of = row.klass if row is not None else ""
+    return (klass is None or is_of == klass) and (without is None or is_of != without)

@@ -36,7 +36,7 @@ def tile(machine: EgmState, zone: ZoneInfo) -> dict[str, Any]:
         "credits": _meter(machine, _CREDITS),
         "games": _meter(machine, _GAMES),
         "heard": clock_of(machine.last_heard_at, zone),
-        "last": str((machine.last_event or {}).get("text", "")),
+        "last": about_itself(str((machine.last_event or {}).get("text", "")), machine.asset),
         "line": machine.line,
         "review": machine.review,
     }
@@ -61,6 +61,11 @@ def _state(machine: EgmState, open_doors: list[str]) -> tuple[str, str, str]:
 def _meter(machine: EgmState, code: str) -> str:
     value = machine.meters.get(code)
     return "—" if value is None else grouped(value)
+
+
+def about_itself(text: str, asset: int) -> str:
+    """The text of an event on the machine's own tile or page, where its number stands already."""
+    return text.removeprefix(f"Machine {asset}: ").removeprefix(f"Machine {asset} ")
 
 
 def grouped(digits: str) -> str:

@@ -76,7 +76,11 @@ def test_silence_and_half_answers_are_told_when_the_host_goes_on() -> None:
 
 
 def test_bytes_nobody_asked_for() -> None:
-    assert said(("<", "1F 1F")) == [("nobody asked for this", True)]
+    assert said((">", "81"), ("<", "00"), ("<", "1F 1F"))[-1] == ("nobody asked for this", True)
+
+
+def test_an_answer_to_what_was_asked_before_the_trace_began_is_no_fault() -> None:
+    assert said(("<", "00")) == [("an answer to what was asked before this trace began", False)]
 
 
 def test_a_chirp_is_known_by_its_wakeup_bit() -> None:
