@@ -38,6 +38,7 @@ from edge.front.live import Live
 from edge.front.readers import Readers
 from edge.front.uplink import told as uplink_told
 from edge.front.uplink import uplink
+from edge.health.conditions import condition
 from edge.health.watchdog import Notify, Pillars, Watchdog
 from edge.logs import setup
 from edge.seam.client import SeamClient
@@ -250,7 +251,8 @@ def run(settings: Settings) -> int:
     except EdgeError as error:
         if error.slug != serving.ListenError.slug:
             raise
-        print(f"hall-edge front: {error} (HE6010)", file=sys.stderr)
+        row = condition(error.slug)
+        print(f"hall-edge front: {error} {row.remedy} ({row.code})", file=sys.stderr)
         return EXIT_LISTEN
 
 

@@ -26,7 +26,7 @@ def newest(
     without: str | None = None,
     after: int = 0,
 ) -> list[dict[str, Any]]:
-    """The last events, newest first, at most `limit`: of one machine, of a kind (or its beginning), a class, or without one.
+    """The last events, newest first, at most `limit`; of one machine, a kind or its beginning, of or without a class.
 
     `after`: only those beyond this position of the log.
     """
