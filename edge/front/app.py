@@ -252,7 +252,7 @@ def run(settings: Settings) -> int:
         if error.slug != serving.ListenError.slug:
             raise
         row = condition(error.slug)
-        print(f"hall-edge front: {error} {row.remedy} ({row.code})", file=sys.stderr)
+        print(f"hall-edge front: {str(error).rstrip('.')}. {row.remedy} ({row.code})", file=sys.stderr)
         return EXIT_LISTEN
 
 
