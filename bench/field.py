@@ -32,6 +32,8 @@ CHANCE = 0.01
 
 ROOT = Path(__file__).parents[1]
 START_WITHIN_S = 60.0
+LEAST_RATE = 0.8
+"""Share of the polls that would fit if every one left on time; less means that the field does not keep up."""
 FIRST_ASSET = 100_001
 
 
@@ -133,7 +135,8 @@ def run_field(
     polls = heard_after["general"] - heard_before["general"]
     raised = heard_after["raised"] - heard_before["raised"]
     wanted = lines * seconds / period_s
-    if polls < 0.9 * wanted:
+    # Below its full rate by design: 40 ms is a shortest distance, so each tick a poll waits for moves all later ones.
+    if polls < LEAST_RATE * wanted:
         raise WorkNotDone(f"{polls} of {wanted:.0f} polls reached the machines")
     if not heard["acknowledged"] <= facts <= heard["raised"]:
         raise WorkNotDone(
@@ -146,6 +149,7 @@ def run_field(
         "lateness_p99_us": float(told_after["lateness_p99_us"]),
         "lateness_p999_us": float(told_after["lateness_p999_us"]),
         "polls": float(polls),
+        "rate_percent": 100 * polls / wanted,
         "exceptions_per_s": raised / seconds,
         "rss_mib": float(told_after.get("rss_kib_peak", 0)) / 1024,
     }
@@ -192,7 +196,7 @@ def _wait_until_polling(canned: Machines, status: FieldStatus, lines: int, perio
         status.ask()
         after = canned.counts()
         others = (after["longs"] - before["longs"]) - 2 * (after["raised"] - before["raised"])
-        at_rate = after["general"] - before["general"] >= 0.9 * lines / period_s
+        at_rate = after["general"] - before["general"] >= LEAST_RATE * lines / period_s
         calm = calm + 1 if at_rate and others < lines / 2 else 0
         if calm == 2:
             return
@@ -240,23 +244,34 @@ def _row_variant(lines: int, beside: Beside | None) -> Callable[[Budget], Sample
 
 
 COUNTS = "a general poll heard by a machine (80, answer and commits included); machines' books against the log"
+WORK = "machines on as many lines at 40 ms, 1 % of polls with an exception, committed first"
 
-ROWS = tuple(
-    Row(
+
+def _alone(lines: int) -> Row:
+    return Row(
         name=f"field-{lines}",
-        what=f"{lines} machines on {lines} lines at 40 ms, 1 % of polls with an exception, committed first",
+        what=f"{lines} {WORK}: CPU beside the bare loop",
         counts=COUNTS,
         figure="cpu_us_per_poll",
         floor="bare loop",
-        variants={
-            "bare loop": bare(lines),
-            "field": _row_variant(lines, None),
-            "field, front busy": _row_variant(lines, drain_and_render),
-        },
-        judged="field",
+        variants={"bare loop": bare(lines), "field": _row_variant(lines, None)},
         must=3.0,
         sky=1.7,
         limits=(Limit("field", "lateness_p99_us", 5000),),
     )
-    for lines in (64, 256)
-)
+
+
+def _beside_a_front(lines: int) -> Row:
+    return Row(
+        name=f"front-{lines}",
+        what=f"{lines} {WORK}: lateness while a front drains and renders",
+        counts=COUNTS,
+        figure="lateness_p99_us",
+        floor="idle front",
+        variants={"idle front": _row_variant(lines, None), "busy front": _row_variant(lines, drain_and_render)},
+        must=1.5,
+        sky=1.1,
+    )
+
+
+ROWS = (_alone(64), _alone(256), _beside_a_front(64))

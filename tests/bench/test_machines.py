@@ -55,13 +55,13 @@ def test_an_exception_is_repeated_on_the_same_poll_and_acknowledged_by_any_other
     talk, canned = talk
     assert talk.ask("80", 0.05) == ""
     first = talk.ask("81")
-    assert first == "11"  # slot door opened
+    assert first == "12"  # slot door closed
     assert talk.ask("81") == first  # not acknowledged: the same again
     counts = canned.counts()
     assert (counts["raised"], counts["acknowledged"], counts["pending"], counts["repeats"]) == (1, 0, 1, 1)
     talk.ask("80", 0.05)
     assert canned.counts()["acknowledged"] == 1
-    assert talk.ask("81") == "12"  # slot door closed
+    assert talk.ask("81") == "14"  # drop door closed
     talk.ask("82", 0.05)  # another machine's poll acknowledges too
     assert canned.counts()["acknowledged"] == 2
 
