@@ -155,7 +155,7 @@ class Field:
         self._tell_started(unclean)
         answers = Answers(self.journal, self.writer, self.dispatch, self.poller, self.supervisor)
         socket = Path(settings.gateway.run_directory) / "field.sock"
-        self.seam = SeamServer(socket, answers, self.board, _version(), on_bug=self._die)
+        self.seam = SeamServer(socket, answers, self.board, _version(), on_bug=_note_bug)
         answers.tracer = lambda line, r: self.seam.trace(line, r.at, r.direction, r.data, r.flags)
         await self.seam.start()
         self.writer.on_commit = self._head_moved
@@ -321,6 +321,11 @@ def _opener(line: LineSettings) -> Callable[[float], Line]:
         return open_line(line.url, name=line.name, settings=WireSettings(baud=line.baud), now=now)
 
     return open_it
+
+
+def _note_bug(bug: BaseException) -> None:
+    # The caller was told "internal" and nothing was changed; wires and books go on.
+    log.error("a request over the seam met a bug", error=repr(bug))
 
 
 def _version() -> str:

@@ -57,8 +57,11 @@ class Desk:
     def __init__(self) -> None:
         self._trays: dict[int, _Tray] = {}
 
-    def put(self, slip: Slip) -> bool:
-        """Queue a request. False: one of the gateway's own that does the same already waits. Raises DeskFull."""
+    def put(self, slip: Slip, *, first: bool = False) -> bool:
+        """Queue a request. False: one of the gateway's own that does the same already waits. Raises DeskFull.
+
+        ``first``: before everything that waits. Who a machine is must be known before its meters are read.
+        """
         tray = self._trays.setdefault(slip.request.asset, _Tray())
         if slip.command is None and any(
             waiting.command is None and type(waiting.request) is type(slip.request) for waiting in tray.waiting
@@ -66,7 +69,10 @@ class Desk:
             return False
         if len(tray.waiting) >= QUEUE_MAX:
             raise DeskFull(slip.request.asset)
-        tray.waiting.append(slip)
+        if first:
+            tray.waiting.appendleft(slip)
+        else:
+            tray.waiting.append(slip)
         return True
 
     def take(self, asset: int) -> Slip | None:

@@ -208,6 +208,8 @@ class Hearing:
                 self._board.set_door(seat.egm.asset, data["door"], "closed")
             elif kind.startswith("hall.egm.power."):
                 self._board.update_egm(seat.egm.asset, power=kind.split(".")[3])
+        if kind == "hall.egm.identified.v1":
+            return  # asked by ourselves: would hide what the machine said last
         newest: dict[str, Json] = {
             "kind": kind,
             "text": text_of(kind, data),
@@ -229,7 +231,7 @@ class Hearing:
         def then(written: Written) -> None:
             cause = written.events[place].id
             if event.code in translate.IDENTITY_CHANGING:
-                self._ask(Slip(Identify(seat.egm.asset)))
+                self._ask(Slip(Identify(seat.egm.asset)), first=True)
                 self._ask_snapshot(seat, "event", cause)
             elif event.code in translate.SNAPSHOT_AFTER:
                 self._ask_snapshot(seat, "event", cause)
@@ -246,11 +248,12 @@ class Hearing:
             "down_since": stamp(seat.down_since) if seat.down_since else None,
         }
         heard.found.append(Fact("hall.egm.link.up.v1", f"egm/{seat.egm.asset}", at, data))
-        seat.up, seat.down_since = True, None
         self._board.update_egm(seat.egm.asset, link="up", link_since=stamp(at))
 
         def then(_written: Written) -> None:
-            self._ask(Slip(Identify(seat.egm.asset)))
+            # Up only now: what an exception of the same moment asks for must not begin before the identity is known.
+            seat.up, seat.down_since = True, None
+            self._ask(Slip(Identify(seat.egm.asset)), first=True)
             self._ask_snapshot(seat, "link_up" if seat.egm.identified_at else "first", None)
             if self.poller is not None:
                 self.poller.touch(wire)
@@ -367,15 +370,15 @@ class Hearing:
 
     # requests -------------------------------------------------------------------------------------------------------
 
-    def ask(self, slip: Slip) -> None:
+    def ask(self, slip: Slip, *, first: bool = False) -> None:
         """Put a request on the desk and begin it if its machine is free. Raises DeskFull."""
-        self._desk.put(slip)
+        self._desk.put(slip, first=first)
         seat = self._seats[slip.request.asset]
         self._next(seat)
 
-    def _ask(self, slip: Slip) -> None:
+    def _ask(self, slip: Slip, *, first: bool = False) -> None:
         try:
-            self.ask(slip)
+            self.ask(slip, first=first)
         except DeskFull:
             # Our own questions come again with the next occasion; central's requests were counted before.
             return
