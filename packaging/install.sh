@@ -41,9 +41,10 @@ done
 [ "$(id -u)" = 0 ] || die "Installing needs root:  sudo ./dev install"
 [ "$ROOT" != / ] || ROOT=
 
+# Without the variables of whoever builds: what pip takes in the target is what lies beside it there.
 inside() {
     if [ -n "$ROOT" ]; then
-        chroot "$ROOT" "$@"
+        env -i PATH="$PATH" PIP_CONFIG_FILE=/dev/null PIP_DISABLE_PIP_VERSION_CHECK=1 chroot "$ROOT" "$@"
     else
         "$@"
     fi
@@ -68,16 +69,16 @@ if [ ! -e "$ROOT$VERSIONS/$ID/complete" ]; then
     (cd "$SOURCE" && tar -c --exclude=__pycache__ edge protocols sync simulators pyproject.toml README.md) |
         tar -x -C "$WORK/source"
     say "hall-edge: collecting version $ID"
-    "$SOURCE/.venv/bin/python" -m pip wheel -q --no-deps --no-build-isolation --no-index \
+    "$SOURCE/.venv/bin/python" -m pip wheel -qq --no-deps --no-build-isolation --no-index \
         -w "$WORK/program" "$WORK/source"
-    "$SOURCE/.venv/bin/python" -m pip download -q --require-hashes -d "$WORK/wheels" -r "$SOURCE/requirements/run.txt"
+    "$SOURCE/.venv/bin/python" -m pip download -qq --require-hashes -d "$WORK/wheels" -r "$SOURCE/requirements/run.txt"
     rm -rf "${ROOT:?}$VERSIONS/$ID" "$ROOT$VERSIONS/$ID.wheels"
     mkdir -p "$ROOT$VERSIONS/$ID.wheels"
     cp "$WORK"/wheels/* "$WORK"/program/*.whl "$SOURCE/requirements/run.txt" "$ROOT$VERSIONS/$ID.wheels/"
     inside /usr/bin/python3 -m venv "$VERSIONS/$ID"
-    inside "$VERSIONS/$ID/bin/python" -m pip install -q --no-index --find-links "$VERSIONS/$ID.wheels" \
+    inside "$VERSIONS/$ID/bin/python" -m pip install -qq --no-index --find-links "$VERSIONS/$ID.wheels" \
         --require-hashes -r "$VERSIONS/$ID.wheels/run.txt"
-    inside "$VERSIONS/$ID/bin/python" -m pip install -q --no-index --no-deps --find-links "$VERSIONS/$ID.wheels" hall-edge
+    inside "$VERSIONS/$ID/bin/python" -m pip install -qq --no-index --no-deps --find-links "$VERSIONS/$ID.wheels" hall-edge
     inside "$VERSIONS/$ID/bin/python" -m compileall -q "$VERSIONS/$ID/lib" || true
     : >"$ROOT$VERSIONS/$ID/complete"
 fi
@@ -92,10 +93,8 @@ for name in hall-edge hallctl; do
     ln -sfn "/opt/hall-edge/venv/bin/$name" "$ROOT/usr/local/bin/$name"
 done
 # The version that runs and the last ones before it stay: the way back is a link.
-# shellcheck disable=SC2012 # names are ours: twelve hex digits
-ls -1t "$ROOT$VERSIONS" | grep -vx "$ID" | tail -n +$KEEP | while read -r old; do
-    rm -rf "${ROOT:?}$VERSIONS/$old"
-done
+find "$ROOT$VERSIONS" -mindepth 1 -maxdepth 1 -name '????????????' ! -name "$ID" -printf '%T@ %p\n' |
+    sort -rn | tail -n +$KEEP | cut -d' ' -f2- | while read -r old; do rm -rf "$old"; done
 
 # --- user, directories, units -------------------------------------------------------------------------------------
 
