@@ -12,8 +12,8 @@ import termios
 import time
 
 import pytest
-from protocols.errors import LineBusy, LineLost, LineUnfit
 
+from protocols.errors import LineBusy, LineLost, LineUnfit
 from protocols.line.line import CHAR_S, DRAIN_MAX, LineSettings
 from protocols.line.open import open_line
 from protocols.line.tty import CMSPAR, TtyLine
@@ -154,8 +154,8 @@ def test_a_frame_without_wake_up_is_all_space(port):
 def test_the_gap_as_a_machine_sees_it_is_at_least_the_one_set_and_below_5_ms():
     port = Port(clock=time.monotonic)
     try:
-        seen = []
-        for _ in range(20):
+        seen, whole = [], []
+        for _ in range(21):
             now = time.monotonic()
             port.line.send(b"\x01\x1f", wakeup=True, now=now)
             assert os.read(port.master, 1) == b"\x01"
@@ -166,9 +166,11 @@ def test_the_gap_as_a_machine_sees_it_is_at_least_the_one_set_and_below_5_ms():
                 if port.line.service_at() is not None:
                     assert os.read(port.master, 1) == b"\x1f"
                     seen.append(time.monotonic() - first_at)
-        # On a pty a byte arrives when it is written; on a wire the first is complete one character later.
-        assert min(seen) >= GAP_ENDS_S - 0.0005
-        assert sorted(seen)[len(seen) // 2] < CHAR_S + 0.005
+                    whole.append(time.monotonic() - now)
+        # On a pty a byte arrives when it is written; on a wire the first is complete one character later. The median,
+        # because the reader itself may be held up between a byte and its time stamp.
+        assert GAP_ENDS_S - 0.0005 <= sorted(seen)[len(seen) // 2] < CHAR_S + 0.005
+        assert min(whole) >= GAP_ENDS_S
     finally:
         port.close()
 
