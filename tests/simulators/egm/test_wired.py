@@ -6,8 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from protocols.sas.catalog.exception_codes import EXCEPTIONS
+from protocols.sas.catalog.meter_codes import METERS
 from protocols.sas.crc import crc16
 from protocols.sas.egm_queue import QUEUE_MAX
+from simulators.egm.bank import BILL_METERS, LEVELS, Bank
+from simulators.egm.cabinet import BILL_EXCEPTIONS, MOMENTS, POWERLESS_DOORS, TROUBLES
 from simulators.egm.dice import Dice
 from simulators.egm.machine import Habits
 from simulators.egm.persona import Persona
@@ -257,3 +261,19 @@ def test_of_the_machines_on_a_line_only_the_one_that_is_asked_answers() -> None:
     everybody = hall_of(4)
     assert everybody(b"\x80") == [None] * 4
     assert everybody(b"\x83") == [None, None, (b"\x00", False), None]
+
+
+def test_widths_and_names_of_meters_are_those_of_the_table() -> None:
+    bank = Bank(Persona(bills=tuple(BILL_METERS)))
+    for code in bank.codes():
+        assert METERS[code].min_size == Bank.narrow_width(code)
+        assert METERS[code].monotonic == (code not in LEVELS)
+    for value, code in BILL_METERS.items():
+        assert str(value) in METERS[code].slug.split("_")
+
+
+def test_every_exception_the_cabinet_knows_is_in_the_table() -> None:
+    codes = {code for trouble in TROUBLES.values() for code in (trouble.begins, trouble.ends) if code is not None}
+    codes |= set(MOMENTS.values()) | set(BILL_EXCEPTIONS.values()) | set(POWERLESS_DOORS.values())
+    assert codes <= set(EXCEPTIONS)
+    assert not any(EXCEPTIONS[code].klass == "P" for code in codes)
