@@ -173,10 +173,14 @@ def _compare_logs(stored: LogFacts, central: LogFacts, verdict: Verdict, *, fina
                 behind += 1
         elif theirs != body:
             verdict.log_faults.append(f"record {place[1]} of {place[0]} differs at central")
-    oldest = {streamid: min(s for i, s in stored.bodies if i == streamid) for streamid, _ in stored.bodies}
+    oldest: dict[str, int] = {}
+    newest: dict[str, int] = {}
+    for streamid, sequence in stored.bodies:
+        oldest[streamid] = min(oldest.get(streamid, sequence), sequence)
+        newest[streamid] = max(newest.get(streamid, sequence), sequence)
     for streamid, sequence in central.bodies.keys() - stored.bodies.keys():
-        # What the gateway has deleted by age is below its oldest record.
-        if sequence >= oldest.get(streamid, 0):
+        # Below its oldest: deleted by age. Above its newest: made after the log was read, which is before the books are.
+        if oldest.get(streamid, 0) <= sequence <= newest.get(streamid, sequence):
             verdict.log_faults.append(f"record {sequence} of {streamid} is at central and not in the gateway's log")
     if behind:
         verdict.unsettled.append(f"{behind} records are not at central yet")

@@ -167,8 +167,12 @@ def test_a_record_that_differs_or_is_nowhere_else_is_a_fault() -> None:
     good = log(CODES)
     other = dict(good.bodies) | {(STREAM, 3): b"{}"}
     assert "differs" in reconcile([machine(CODES)], replace(good, bodies=other), good).log_faults[0]
-    more = dict(good.bodies) | {(STREAM, 99): b"{}"}
-    assert "not in the gateway's log" in reconcile([machine(CODES)], replace(good, bodies=more), good).log_faults[0]
+    holed = replace(good, bodies={place: body for place, body in good.bodies.items() if place[1] != 5})
+    assert "not in the gateway's log" in reconcile([machine(CODES)], good, holed).log_faults[0]
+    foreign = dict(good.bodies) | {("00" * 16, 1): b"{}"}
+    assert "not in the gateway's log" in reconcile([machine(CODES)], replace(good, bodies=foreign), good).log_faults[0]
+    later = dict(good.bodies) | {(STREAM, 99): b"{}"}  # made between the reading of the log and of the books
+    assert reconcile([machine(CODES)], replace(good, bodies=later), good).ok
     fewer = {place: body for place, body in good.bodies.items() if place[1] != 4}
     assert "not at central" in reconcile([machine(CODES)], replace(good, bodies=fewer), good).log_faults[0]
 

@@ -1,5 +1,10 @@
 """A central that pulls from a real log over real HTTP gets all of it, in order, whatever the gateway does meanwhile."""
 
+import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -139,3 +144,25 @@ def test_a_command_carries_every_member_and_a_signature_that_holds(
     row = store._db.execute("SELECT body, answer FROM command").fetchone()
     verify(parse(row[0]), bytes.fromhex(public))
     assert "admitted" in row[1]
+
+
+def test_the_command_pulls_until_it_is_told_to_end_and_another_sends_a_command(gateway: Any, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("hek_test_secret\n", encoding="ascii")
+    gateway.happen(700)
+    program = [sys.executable, "-m", "simulators", "central", "--pull", f"http://127.0.0.1:{gateway.port}",
+               "--key-file", str(tmp_path / "key"), "--books", str(tmp_path / "books.db")]  # fmt: skip
+    child = subprocess.Popen([*program, "--json"], stdout=subprocess.PIPE, text=True)
+    until_s = time.monotonic() + 10
+    while gateway.confirmed < 700 and time.monotonic() < until_s:
+        time.sleep(0.02)
+    sent = subprocess.run(
+        [*program, "command", "enable", "--asset", "100417", "--json"], check=True, capture_output=True, text=True
+    )
+    assert json.loads(sent.stdout)["status"] == 202
+    assert gateway.commands[0]["body"] == {"asset": 100417}
+    child.send_signal(signal.SIGTERM)
+    assert child.stdout is not None
+    closed = json.loads(child.stdout.read())
+    child.stdout.close()
+    assert child.wait(5) == 0
+    assert (closed["position"], closed["records"]) == (700, 700)

@@ -269,7 +269,7 @@ def test_widths_and_names_of_meters_are_those_of_the_table() -> None:
         assert METERS[code].min_size == Bank.narrow_width(code)
         assert METERS[code].monotonic == (code not in LEVELS)
     for value, code in BILL_METERS.items():
-        assert str(value) in METERS[code].slug.split("_")
+        assert METERS[code].slug == f"bills_accepted_value_{value:_}_count"
 
 
 def test_every_exception_the_cabinet_knows_is_in_the_table() -> None:
