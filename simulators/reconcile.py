@@ -179,7 +179,7 @@ def _compare_logs(stored: LogFacts, central: LogFacts, verdict: Verdict, *, fina
         oldest[streamid] = min(oldest.get(streamid, sequence), sequence)
         newest[streamid] = max(newest.get(streamid, sequence), sequence)
     for streamid, sequence in central.bodies.keys() - stored.bodies.keys():
-        # Below its oldest: deleted by age. Above its newest: made after the log was read, which is before the books are.
+        # Below its oldest: deleted by age. Above its newest: made after the log was read, before the books were.
         if oldest.get(streamid, 0) <= sequence <= newest.get(streamid, sequence):
             verdict.log_faults.append(f"record {sequence} of {streamid} is at central and not in the gateway's log")
     if behind:
