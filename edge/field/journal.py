@@ -132,8 +132,9 @@ class Journal:
     # appliers -------------------------------------------------------------------------------------------------------
 
     def _exception(self, page: _Page, found: ExceptionFound) -> None:
-        last = last_exception(page.tx, found.asset)
-        repeat = found.doubtful and last is not None and last.code == found.code
+        # The host says doubtful only of a code that may come once more (it was given the last ones stored). Whether
+        # any was stored is asked here: before the first one there is nothing to repeat.
+        repeat = found.doubtful and last_exception(page.tx, found.asset) is not None
         egm = self._egms.get(found.asset)
         data = exception_data(found.asset, found.code, location=egm.location if egm else None, maybe_repeat=repeat)
         envelope = self.append(page, Fact(meaning(found.code).kind, f"egm/{found.asset}", found.time, data))

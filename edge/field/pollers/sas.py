@@ -25,6 +25,8 @@ from protocols.sas.host import Host
 TICK_S = 0.002
 """Longest time a character waits unread while an answer is due; a reply stamp is up to this much late."""
 
+SOON_S = 0.0005
+
 IDLE_S = 0.05
 """Longest sleep when no answer is due: chirps and strays are drained this often."""
 
@@ -202,9 +204,14 @@ class SasPoller:
 
     def _serve(self, wire: Wire, now: float) -> None:
         service_at = wire.line.service_at()
+        if service_at is not None and service_at <= now:
+            self._service(wire)
+            if not wire.open:
+                return
+            service_at = wire.line.service_at()
         if service_at is not None:
-            # The rest of a frame waits for its gap; until it has left nothing else may.
-            self._put_back(wire, now)
+            # The rest of a frame waits for its gap; until it has left nothing else may. Never due in this same tick.
+            self._put_at(wire, max(service_at, now + SOON_S))
             return
         host = wire.host
         if host.awaiting:
@@ -244,10 +251,8 @@ class SasPoller:
         except LineLost as error:
             self._lost(wire, error, now)
             return
-        if now > due_at:
-            self.lateness.note(now - due_at)
-        else:
-            self.lateness.note(0.0)
+        # The moment of the write, not of the tick: what lines before this one took counts.
+        self.lateness.note(max(0.0, self._monotonic() - due_at))
         wire.polls += 1
         host.sent(ends_at)
         if host.awaiting:
@@ -275,6 +280,9 @@ class SasPoller:
         due_at = wire.host.due()
         if due_at == wire.due_at and due_at > now:
             return
+        self._put_at(wire, due_at)
+
+    def _put_at(self, wire: Wire, due_at: float) -> None:
         wire.due_at = due_at
         self._order += 1
         heapq.heappush(self._heap, (due_at, self._order, wire))

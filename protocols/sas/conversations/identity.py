@@ -21,8 +21,8 @@ NUMBER_OF_GAMES = Poll(long_poll(0x51))
 
 FAST_POLLING_BIT = 0x01
 """Features, third byte: the machine may be polled every 40 ms."""
-EXTENDED_METERS_BIT = 0x04
-"""Features, second byte: 6F and AF."""
+EXTENDED_METERS_BIT = 0x08
+"""Features, second byte, bit 3: 6F and AF (sas-core 5.3)."""
 
 
 @dataclass(frozen=True, slots=True)
