@@ -1,0 +1,131 @@
+"""Every long poll against vectors with their source: the vector, a second reader of the text, and our codec agree."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols.errors import FrameError
+from protocols.sas.catalog.index import BY_CODE
+from protocols.sas.crc import with_crc
+from protocols.sas.frame import decode_poll, decode_reply, encode_poll, encode_reply, reply_complete
+from tests.vectors import oracle, reading
+
+ROWS = reading.polls()
+EACH = pytest.mark.parametrize("row", ROWS, ids=[reading.named(row) for row in ROWS])
+FIRST = (
+    0x01, 0x02, 0x0E, 0x0F, *range(0x10, 0x18), 0x19, 0x1A, 0x1C, 0x1F, 0x2F, 0x51, 0x54, 0x6F, 0xAF, 0x7E, 0x7F, 0xA0,
+)  # fmt: skip
+"""The long polls the first gateway works with."""
+
+
+@pytest.mark.parametrize("code", FIRST, ids="{:02X}".format)
+def test_every_poll_of_the_first_gateway_has_a_vector(code):
+    assert code in BY_CODE
+    assert any(row["code"] == code for row in ROWS), f"{code:02X} {BY_CODE[code].name} has no vector"
+
+
+@pytest.mark.parametrize("code", sorted(BY_CODE), ids="{:02X}".format)
+def test_every_poll_of_the_catalogue_has_a_vector(code):
+    assert any(row["code"] == code for row in ROWS), f"{code:02X} {BY_CODE[code].name} has no vector"
+
+
+@EACH
+def test_every_vector_says_where_it_is_from(row):
+    assert row["source"]
+    assert BY_CODE[row["code"]].source
+
+
+@EACH
+def test_the_request_is_the_same_for_vector_oracle_and_codec(row):
+    frame, address, code = bytes.fromhex(row["request"]), row["address"], row["code"]
+    assert oracle.request(frame) == (address, code, reading.plain(row["request_values"]))
+    values = reading.ours(row["request_values"])
+    assert decode_poll(frame) == (BY_CODE[code], address, values)
+    assert encode_poll(BY_CODE[code], address, values) == frame
+
+
+@EACH
+def test_the_reply_is_the_same_for_vector_oracle_and_codec(row):
+    if row["status"] == "none":
+        assert row["address"] == 0, "only what goes to all machines is not answered"
+        assert "reply" not in row
+        return
+    frame, address, poll = bytes.fromhex(row["reply"]), row["address"], BY_CODE[row["code"]]
+    values = row.get("reply_values", {})
+    assert oracle.reply(address, poll.code, frame) == (row["status"], reading.plain(values))
+    reply = decode_reply(poll, address, frame, bytes.fromhex(row["request"]))
+    assert (reply.address, reply.poll, reply.status) == (address, poll, row["status"])
+    assert reply.values == reading.ours(values)
+    if row["status"] == "data":
+        assert encode_reply(poll, address, reading.ours(values)) == frame
+
+
+@EACH
+def test_a_reply_is_whole_with_its_last_byte_and_not_before(row):
+    if row["status"] == "none":
+        return
+    frame, poll = bytes.fromhex(row["reply"]), BY_CODE[row["code"]]
+    assert reply_complete(poll, row["address"], frame)
+    assert not any(reply_complete(poll, row["address"], frame[:size]) for size in range(len(frame)))
+
+
+def ours_or_refused(read):
+    try:
+        return read()
+    except (FrameError, ValueError):
+        return None
+
+
+@EACH
+@given(data=st.data())
+def test_oracle_and_codec_take_and_refuse_the_same_replies_whatever_happened_to_the_bytes(row, data):
+    if row["status"] != "data":
+        return
+    code, address = row["code"], row["address"]
+    body = bytearray.fromhex(row["reply"])[:-2]
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(2, len(body) - 1))
+        body[place] = data.draw(st.integers(0, 255))
+    frame = with_crc(bytes(body))
+    seen = ours_or_refused(lambda: oracle.reply(address, code, frame))
+    reply = ours_or_refused(lambda: decode_reply(BY_CODE[code], address, frame))
+    assert (seen is None) == (reply is None), frame.hex(" ")
+    if reply is not None:
+        assert plain(reply.values) == seen[1], frame.hex(" ")
+
+
+@EACH
+@given(data=st.data())
+def test_oracle_and_codec_take_and_refuse_the_same_requests_whatever_happened_to_the_bytes(row, data):
+    body = bytearray.fromhex(row["request"])
+    if len(body) < 5:
+        return
+    del body[-2:]
+    place = data.draw(st.integers(2, len(body) - 1))
+    body[place] = data.draw(st.integers(0, 255))
+    frame = with_crc(bytes(body))
+    seen = ours_or_refused(lambda: oracle.request(frame))
+    ours = ours_or_refused(lambda: decode_poll(frame))
+    assert (seen is None) == (ours is None), frame.hex(" ")
+    if ours is not None:
+        assert (ours[1], ours[0].code, plain(ours[2])) == seen, frame.hex(" ")
+
+
+def plain(values):
+    return {
+        name: [_plain(item) for item in value] if isinstance(value, tuple) else value for name, value in values.items()
+    }
+
+
+def _plain(item):
+    if isinstance(item, tuple):
+        return list(item) if item.value is not None else [item.code, 0]
+    return item
+
+
+def test_the_oracle_knows_nothing_of_ours():
+    tree = ast.parse(Path(oracle.__file__).read_text())
+    assert not any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(tree))

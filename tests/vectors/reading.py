@@ -1,0 +1,40 @@
+"""Vectors from their files, with values as our codec has them."""
+
+import tomllib
+from pathlib import Path
+
+from protocols.sas.fields import MeterValue
+
+HERE = Path(__file__).parent
+
+
+def polls():
+    """Every conversation of both files, in their order."""
+    files = (HERE / "polls.toml", HERE / "polls_further.toml")
+    return [row for file in files for row in tomllib.loads(file.read_text())["poll"]]
+
+
+def named(row):
+    """A name for a test."""
+    return f"{row['code']:02X} {row['meaning']}"
+
+
+def plain(values):
+    """As the oracle gives them: lists, integers, text, bytes."""
+    return {name: bytes.fromhex(value["hex"]) if isinstance(value, dict) else value for name, value in values.items()}
+
+
+def ours(values):
+    """As our codec gives them: tuples, and meters of replies as MeterValue."""
+    return {name: _ours(value) for name, value in plain(values).items()}
+
+
+def _ours(value):
+    return tuple(_item(item) for item in value) if isinstance(value, list) else value
+
+
+def _item(item):
+    if not isinstance(item, list):
+        return item
+    code, size, *rest = item
+    return MeterValue(code, size, rest[0] if rest else None)
