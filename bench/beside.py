@@ -1,32 +1,69 @@
-"""What a busy front does to the machine, without one: pages through the log, joins, renders, for ever."""
+"""What keeps a real front busy: pull pages of the log from the oldest record on, and the floor page, for ever.
+
+``python -m bench.beside URL KEY``: prints READY once both were answered, then goes on until it is killed.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import html
+import http.client
 import json
 import sys
-from pathlib import Path
+import time
+from urllib.parse import urlsplit
 
-from sync import outbox
-from sync.db import Database
+LIMIT = 1000
 
 
-def main(path: Path) -> None:
-    """Until killed. Each page of the log is its own short read transaction."""
-    with contextlib.closing(Database(path).open_reader()) as conn:
-        print("READY", flush=True)
-        position = 0
-        while True:
-            page = outbox.page(conn, position, 1000)
-            joined = b"[" + b",".join(page.bodies) + b"]"
-            rows = [
-                f"<tr><td>{html.escape(event['subject'])}</td><td>{html.escape(event['type'])}</td></tr>"
-                for event in json.loads(joined)
-            ]
-            "\n".join(rows).encode()
-            position = page.position if page.has_more else 0
+class Away(Exception):
+    """The front says that the field does not answer."""
+
+
+class Visitor:
+    """One keep-alive connection that asks as central and as a person do."""
+
+    def __init__(self, url: str, key: str) -> None:
+        place = urlsplit(url).netloc
+        self._connection = http.client.HTTPConnection(place, timeout=30)
+        self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
+        self._after = "oldest"
+        self._streamid = ""
+
+    def drain(self) -> None:
+        """One page of the log; from the oldest again when the end is reached. Waits while the field is away."""
+        streamid = f"&streamid={self._streamid}" if self._streamid and self._after != "oldest" else ""
+        told = json.loads(self._get(f"/api/v1/events?consumer=central&after={self._after}&limit={LIMIT}{streamid}"))
+        self._after = str(told["next"]["sequence"]) if told["has_more"] else "oldest"
+        self._streamid = told["next"]["streamid"]
+
+    def look(self) -> None:
+        """The floor, rendered."""
+        self._get("/")
+
+    def _get(self, path: str) -> bytes:
+        self._connection.request("GET", path, headers=self._headers)
+        answer = self._connection.getresponse()
+        body = answer.read()
+        if answer.status == 503:
+            raise Away
+        if answer.status != 200:
+            raise RuntimeError(f"{path}: {answer.status} {body[:200]!r}")
+        return body
+
+
+def main(url: str, key: str) -> None:
+    """Until killed."""
+    visitor = Visitor(url, key)
+    visitor.drain()
+    visitor.look()
+    print("READY", flush=True)
+    while True:
+        try:
+            for _ in range(4):
+                visitor.drain()
+            visitor.look()
+        except Away:
+            time.sleep(0.2)  # the measurement is over and the field was stopped
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1], sys.argv[2])

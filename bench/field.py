@@ -1,13 +1,14 @@
 """Rows about the field: the whole process on many lines against the bare loop on the same canned machines.
 
 Integration point: `run_field`. It writes a configuration, starts ``python -m edge field --config FILE`` as a child, and
-takes figures from its status over the seam and counts from the machines. What runs beside it meanwhile (nothing, or a
-front that drains and renders) is a context manager handed in as ``beside``.
+takes figures from its status over the seam and counts from the machines. What runs beside it meanwhile (nothing, an
+idle front, or one that is drained and renders) is a context manager handed in as ``beside``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -26,6 +27,7 @@ from typing import Any, cast
 from bench.lines import PERIOD_S, bare
 from bench.machines import Machines, machines
 from bench.report import Budget, Limit, Row, Sample, WorkNotDone
+from edge.access import new_key
 
 CHANCE = 0.01
 """Share of polls answered with an exception."""
@@ -35,6 +37,8 @@ START_WITHIN_S = 60.0
 LEAST_RATE = 0.8
 """Share of the polls that would fit if every one left on time; less means that the field does not keep up."""
 FIRST_ASSET = 100_001
+ACCESS_KEY = "0123456789abcdef0123456789abcdef"
+"""Of the bench alone: its keys are worth nothing anywhere else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,14 @@ class FieldRun:
     config: Path
     socket: Path
     database: Path
+    url: str
+    key: str
 
 
 Beside = Callable[[FieldRun], AbstractContextManager[object]]
 
 
-def configuration(directory: Path, urls: list[str], *, period_s: float) -> str:
+def configuration(directory: Path, urls: list[str], *, period_s: float, port: int, key_hmac: str) -> str:
     """One machine on each line, asked every ``period_s``; snapshots only at link-up: polls are what is measured."""
     tables = [
         '[hall]\nid = "bench"',
@@ -59,6 +65,8 @@ def configuration(directory: Path, urls: list[str], *, period_s: float) -> str:
         "[polling]\nmeters_every_s = 86400",
         '[[consumer]]\nname = "central"',
         '[log]\nlevel = "warning"',
+        f'[web]\nlisten = ["127.0.0.1:{port}"]',
+        f'[[key]]\nid = "bench"\nhmac = "{key_hmac}"\nscopes = ["status:read", "events:read", "egms:read"]',
     ]
     for place, url in enumerate(urls):
         tables.append(f'[[line]]\nname = "L{place}"\nurl = "{url}"\npoll_ms = {round(period_s * 1000)}')
@@ -113,14 +121,19 @@ def run_field(
 
     Per poll: a general poll that a machine heard, the 80 before it, its answer, and where it was an exception its
     commit before the next frame. Checked against the machines' books: every exception acknowledged is in the log, and
-    none that was not raised. Status keys read: cpu_us, lateness_p50_us, lateness_p99_us, lateness_p999_us,
-    rss_kib_peak; the lateness is that of the whole run of the field, its start included."""
+    none that was not raised. Status keys read: cpu_us, recent (lateness since the question before), rss_kib_peak."""
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp", prefix="hall-edge-bench-")))
         canned = stack.enter_context(machines(lines, seed=seed, chance=chance, pty=pty))
         config = directory / "config.toml"
-        config.write_text(configuration(directory, canned.urls, period_s=period_s), encoding="utf-8")
-        run = FieldRun(directory, config, directory / "field.sock", directory / "hall.db")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        key = new_key("bench", ACCESS_KEY.encode())
+        text = configuration(directory, canned.urls, period_s=period_s, port=port, key_hmac=key.hmac)
+        config.write_text(text, encoding="utf-8")
+        url = f"http://127.0.0.1:{port}"
+        run = FieldRun(directory, config, directory / "field.sock", directory / "hall.db", url, key.text)
         process = stack.enter_context(_field(run))
         status = stack.enter_context(contextlib.closing(_connected(run, process)))
         _wait_until_polling(canned, status, lines, period_s)
@@ -145,9 +158,7 @@ def run_field(
     cpu_us = float(told_after["cpu_us"] - told_before["cpu_us"])
     return {
         "cpu_us_per_poll": cpu_us / polls,
-        "lateness_p50_us": float(told_after["lateness_p50_us"]),
-        "lateness_p99_us": float(told_after["lateness_p99_us"]),
-        "lateness_p999_us": float(told_after["lateness_p999_us"]),
+        **{f"lateness_{p}_us": float(told_after["recent"][f"lateness_{p}_us"]) for p in ("p50", "p99", "p999")},
         "polls": float(polls),
         "rate_percent": 100 * polls / wanted,
         "exceptions_per_s": raised / seconds,
@@ -164,7 +175,7 @@ def _field(run: FieldRun) -> Iterator[subprocess.Popen[bytes]]:
             cwd=ROOT,
             stdout=log,
             stderr=log,
-            env={name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"},
+            env=_environment(),
         )
     try:
         yield process
@@ -219,21 +230,65 @@ def _facts(database: Path) -> int:
 
 
 @contextlib.contextmanager
-def drain_and_render(run: FieldRun) -> Iterator[None]:
-    """A stand-in for a front at full tilt: another process that pages through the log and renders, on and on.
+def idle_front(run: FieldRun) -> Iterator[None]:
+    """The real front, with nobody asking it anything."""
+    with _front(run):
+        yield
 
-    Where the real front is wanted, hand `run_field` one that starts ``python -m edge front`` and a client."""
-    command = [sys.executable, "-m", "bench.beside", str(run.database)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+
+@contextlib.contextmanager
+def busy_front(run: FieldRun) -> Iterator[None]:
+    """The real front at full tilt: the log is pulled from the oldest record on and the floor is rendered, on and on."""
+    command = [sys.executable, "-m", "bench.beside", run.url, run.key]
+    with _front(run), subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as visitor:
         try:
-            assert process.stdout is not None
-            if process.stdout.readline() != b"READY\n":
-                raise WorkNotDone("what should run beside the field did not start")
+            assert visitor.stdout is not None
+            if visitor.stdout.readline() != b"READY\n":
+                raise WorkNotDone("the front did not answer its visitor")
             yield
-            if process.poll() is not None:
-                raise WorkNotDone("what should run beside the field ended by itself")
+            if visitor.poll() is not None:
+                raise WorkNotDone("the visitor of the front ended by itself")
         finally:
-            process.terminate()
+            visitor.terminate()
+
+
+@contextlib.contextmanager
+def _front(run: FieldRun) -> Iterator[None]:
+    with (run.directory / "front.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edge", "front", "--config", str(run.config)],
+            cwd=ROOT, stdout=log, stderr=log, env=_environment(),
+        )  # fmt: skip
+    try:
+        until = time.monotonic() + START_WITHIN_S
+        while not _is_ready(run.url):
+            if time.monotonic() > until or process.poll() is not None:
+                raise WorkNotDone("the front did not start")
+            time.sleep(0.1)
+        yield
+        if process.poll() is not None:
+            raise WorkNotDone("the front ended by itself")
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _is_ready(url: str) -> bool:
+    """It serves, and has found the field."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
+    try:
+        connection.request("GET", "/api/v1/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"} | {
+        "HALL_EDGE__ACCESS_KEY": ACCESS_KEY
+    }
 
 
 def _row_variant(lines: int, beside: Beside | None) -> Callable[[Budget], Sample]:
@@ -268,7 +323,7 @@ def _beside_a_front(lines: int) -> Row:
         counts=COUNTS,
         figure="lateness_p99_us",
         floor="idle front",
-        variants={"idle front": _row_variant(lines, None), "busy front": _row_variant(lines, drain_and_render)},
+        variants={"idle front": _row_variant(lines, idle_front), "busy front": _row_variant(lines, busy_front)},
         must=1.5,
         sky=1.1,
     )

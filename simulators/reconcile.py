@@ -265,7 +265,7 @@ def _compare_meters(
         if came:
             state = "altered"
             machine.altered.append(f"meter {code:02X}: central has {min(came)}, which the machine never told")
-        elif seen is not None and seen.value == value % 10 ** (2 * seen.width) and (kept is None or kept == seen):
+        elif seen is not None and seen.value == value % 10 ** (2 * seen.width) and (kept is None or kept.value == seen.value):
             state = "equal"
         elif final and facts.is_frozen:
             state = "differs"

@@ -44,6 +44,7 @@ class Answers:
         self._poller = poller
         self._supervisor = supervisor
         self.tracer: Tracer | None = None
+        self._asked_at = poller.lateness.mark()
 
     async def advance(self, asked: Advance, _caller: Caller) -> Advanced:
         """Central's own acknowledgement: checked against the log, then moved. Raises DeliveryError with its slug."""
@@ -85,8 +86,12 @@ class Answers:
     async def status(self, _caller: Caller) -> Mapping[str, Any]:
         """Figures of this process, for status, doctor and benchmarks."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
+        lateness = self._poller.lateness
+        recent, self._asked_at = lateness.figures(self._asked_at), lateness.mark()
         return {
-            **self._poller.lateness.figures(),
+            **lateness.figures(),
+            "lateness_worst_us": round(lateness.worst_s * 1e6),
+            "recent": recent,
             "ticks": self._poller.ticks,
             "longest_tick_us": round(self._poller.longest_tick_s * 1e6),
             "cpu_us": round((usage.ru_utime + usage.ru_stime) * 1e6),

@@ -56,6 +56,7 @@ class Rounds:
         self._record = record
         self._subject = subject
         self._commits_seen = 0
+        self._lateness_at = poller.lateness.mark()
         self.stopping = False
         now = clock.monotonic()
         pillars.add("writer", WRITER_LIMIT_S, now)
@@ -104,7 +105,9 @@ class Rounds:
             )
         for wire in self._supervisor.wires:
             self._board.update_line(wire.name, polls=wire.polls)
-        figures = self._poller.lateness.figures()
+        # Of the last second: a bad start must not colour the whole night.
+        figures = self._poller.lateness.figures(self._lateness_at)
+        self._lateness_at = self._poller.lateness.mark()
         self._board.update_gateway(
             commits=self._writer.commits,
             waiting=self._writer.waiting,
