@@ -72,9 +72,7 @@ class Principal:
     def require_consumer(self, consumer: str) -> None:
         """Raises NotAllowed if it is bound to another consumer."""
         if self.consumer is not None and self.consumer != consumer:
-            raise NotAllowed(
-                f"{self.name} may not act for consumer {consumer}", principal=self.name, consumer=consumer
-            )
+            raise NotAllowed(f"{self.name} may not act for consumer {consumer}", principal=self.name, consumer=consumer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,9 +206,7 @@ def _hidden(value: Any) -> Any:
     if isinstance(value, str):
         return _SECRET_VALUES.sub(HIDDEN, value)
     if isinstance(value, Mapping):
-        return {
-            name: HIDDEN if _SECRET_NAMES.search(str(name)) else _hidden(part) for name, part in value.items()
-        }
+        return {name: HIDDEN if _SECRET_NAMES.search(str(name)) else _hidden(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [_hidden(part) for part in value]
     return value

@@ -56,9 +56,7 @@ class ConfigErrors(EdgeError):
         self.problems = tuple(problems)
 
 
-def load(
-    path: FilePath, *, environ: Mapping[str, str] | None = None, credentials: FilePath | None = None
-) -> Settings:
+def load(path: FilePath, *, environ: Mapping[str, str] | None = None, credentials: FilePath | None = None) -> Settings:
     """The settings of this file, its `conf.d` beside it, credentials and environment. Raises ConfigErrors.
 
     `environ` defaults to the process's own; `credentials` to the directory that systemd names in it.

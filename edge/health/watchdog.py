@@ -95,9 +95,7 @@ class Pillars:
     def stuck(self, now: float) -> list[str]:
         """The parts that have not moved within their limit."""
         return [
-            name
-            for name, pillar in self._pillars.items()
-            if not pillar.held and now - pillar.moved_at > pillar.limit_s
+            name for name, pillar in self._pillars.items() if not pillar.held and now - pillar.moved_at > pillar.limit_s
         ]
 
 

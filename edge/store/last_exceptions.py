@@ -37,6 +37,4 @@ def note_exception(tx: Tx, asset: int, code: int, sequence: int, *, maybe_repeat
     if code in CLEAR_CERTAIN and not maybe_repeat:
         tx.execute("UPDATE egms SET clear_pending = 'certain' WHERE asset = ?", (asset,))
     elif code in CLEAR_POSSIBLE or code in CLEAR_CERTAIN:
-        tx.execute(
-            "UPDATE egms SET clear_pending = 'possible' WHERE asset = ? AND clear_pending IS NULL", (asset,)
-        )
+        tx.execute("UPDATE egms SET clear_pending = 'possible' WHERE asset = ? AND clear_pending IS NULL", (asset,))
