@@ -226,7 +226,8 @@ class Host(Hearing):
         if self._held or self._stopped or now < self._due:
             return None
         if self._silent_until is not None:
-            return self._sit_silence_out(now)
+            self._sit_silence_out(now)
+            return None
         if now < self._quiet_until:
             self._due = self._quiet_until
             return None

@@ -54,7 +54,8 @@ class Demo:
     def run(self, for_s: float | None) -> None:
         """Show how events flow until the end is asked for."""
         link = self._page_link()
-        self.say(f"page      {link}   (opens once; ask again: hallctl --run-directory {self.stage.gateway.run_directory} page-link)")
+        self.say(f"page      {link}")
+        self.say(f"          opens once; again: hallctl --run-directory {self.stage.gateway.run_directory} page-link")
         self.say("machines are asked after 5.3 s of silence: nobody has proven yet that the last host stored all it heard")
         told_at = 0.0
         while not self.stop and (for_s is None or time.monotonic() - self.began < for_s):
@@ -136,7 +137,7 @@ def show(verdict: Verdict) -> None:
         faults = [*machine.lost, *machine.doubled, *machine.invented, *machine.altered, *machine.moved]
         state = "[red]" + "; ".join(faults) if faults else "; ".join(machine.unsettled) or "equal"
         exceptions.add_row(
-            str(machine.asset), str(machine.raised), str(machine.acknowledged), str(machine.stored), str(machine.at_central), state
+            *map(str, (machine.asset, machine.raised, machine.acknowledged, machine.stored, machine.at_central)), state
         )
         rows = {row.code: row for row in machine.meters}
         cells = []

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.harness.processes import REPOSITORY
 
@@ -81,7 +82,7 @@ def try_bug(bug: Bug, seed: int) -> dict[str, object]:
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(tree), "HOME": scratch},
         )  # fmt: skip
     lines = done.stdout.strip().splitlines()
-    report = json.loads(lines[-1]) if lines else {"ok": False, "wrong": [done.stderr[-1000:]]}
+    report: dict[str, Any] = json.loads(lines[-1]) if lines else {"ok": False, "wrong": [done.stderr[-1000:]]}
     return {
         "bug": bug.name,
         "caught": done.returncode == 1 and bool(lines),
