@@ -15,14 +15,11 @@ import contextlib
 import secrets
 import socket
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 import aiomqtt
-import orjson
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_fixed, wait_random_exponential
 
@@ -32,6 +29,8 @@ from sync.delivery import BATCH_BYTES, BATCH_EVENTS, LIVE_CATCH_UP, Batch, LiveL
 from sync.envelope import Cursor, canonical, stamp
 from sync.errors import BadCursor, CommandError, DeliveryError, FieldAway
 from sync.headwatch import HeadWatch
+from sync.mqttwords import offline, properties_of, state_of
+from sync.pahowatch import is_late_callback, watch_pubacks
 from sync.topics import Topics
 from sync.uplink import Alarm, Json, UplinkSettings, UplinkStatus
 
@@ -188,7 +187,7 @@ class Uplink:
 
     async def _greet(self, client: aiomqtt.Client, session: str, epoch: int) -> None:
         topics = self.topics
-        self._watch_pubacks(client)
+        watch_pubacks(client, self.topics.log, self._alarm)
         wanted = [topics.ack(self._settings.consumer), topics.central_state(self._settings.consumer), topics.requests]
         codes = await client.subscribe([(topic, 1) for topic in wanted])
         for topic, code in zip(wanted, codes, strict=False):
@@ -218,7 +217,7 @@ class Uplink:
                 raise
             if expected.subgroup(_Stopped) is not None:
                 with contextlib.suppress(*LINK):
-                    await client.publish(self.topics.state, _offline(session), qos=1, retain=True, timeout=GOODBYE_S)
+                    await client.publish(self.topics.state, offline(session), qos=1, retain=True, timeout=GOODBYE_S)
                 raise _Stopped from None
             raise _first(expected) from several
 
@@ -237,7 +236,7 @@ class Uplink:
             max_inflight_messages=INFLIGHT,
             max_queued_incoming_messages=INCOMING_MAX,
             # The session stands in the will, so that a late one cannot be taken for the end of a newer session.
-            will=aiomqtt.Will(self.topics.state, _offline(session), qos=1, retain=True),
+            will=aiomqtt.Will(self.topics.state, offline(session), qos=1, retain=True),
             tls_context=settings.tls,
             # Without it each exchange costs 40 ms (Nagle).
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
@@ -274,14 +273,14 @@ class Uplink:
             ("streamid", through.streamid), ("first", str(batch.first)), ("last", str(through.sequence)),
             ("sha256", through.sha256),
         ]  # fmt: skip
-        await client.publish(self.topics.log, batch.payload, qos=1, properties=_properties(BATCH_TYPE, beside))
+        await client.publish(self.topics.log, batch.payload, qos=1, properties=properties_of(BATCH_TYPE, beside))
         self.status.batches += 1
         self.status.events += batch.count
 
     async def _send_live(self, client: aiomqtt.Client) -> None:
         live = self._live
         live.skip_to(await self._read(lambda conn: outbox.live_newest(conn, live.position, LIVE_CATCH_UP)))
-        properties = _properties(EVENT_TYPE)
+        properties = properties_of(EVENT_TYPE)
         while True:
             seen = self._head.position
             copies = await self._read(lambda conn: outbox.live_after(conn, live.position, LIVE_AT_ONCE))
@@ -316,7 +315,7 @@ class Uplink:
                     self._ack_came.set()
             elif topic == central:
                 with contextlib.suppress(BadCursor):
-                    self.status.central_state = _state(payload)
+                    self.status.central_state = state_of(payload)
             elif message.retain:
                 self._alarm("retained-request", f"A retained command on {topic} was left alone.", topic=topic)
             else:
@@ -378,7 +377,7 @@ class Uplink:
         topic = wanted if self.topics.may_answer_to(wanted) else None
         if topic is None:
             topic = self.topics.response(self.topics.kind_of(message.topic.value) or "unknown")
-        properties = _properties("application/json", correlation=getattr(asked, "CorrelationData", None))
+        properties = properties_of("application/json", correlation=getattr(asked, "CorrelationData", None))
         await client.publish(topic, canonical(answer), qos=1, properties=properties)
 
     # watching ---------------------------------------------------------------------------------------------------------
@@ -390,29 +389,6 @@ class Uplink:
             if lane.stalled(loop.time()):
                 self._alarm("ack-stalled", f"Central has confirmed nothing for {self._settings.ack_timeout_s:g} s.")
                 raise _Stalled
-
-    def _watch_pubacks(self, client: aiomqtt.Client) -> None:
-        """aiomqtt drops the reason code of a PUBACK; 135 (not authorised) would look like success."""
-        paho: Any = client._client  # the topic of a refused publish cannot be learned in another way
-        publish, on_publish = paho.publish, paho.on_publish
-        topics: dict[int, str] = {}
-
-        def noting_publish(topic: str, *args: Any, **kwargs: Any) -> Any:
-            info = publish(topic, *args, **kwargs)
-            topics[info.mid] = topic
-            return info
-
-        def noting_on_publish(paho_client: Any, userdata: Any, mid: int, code: ReasonCode, properties: Any) -> None:
-            topic = topics.pop(mid, "")
-            if code.value >= 128:
-                facts = {"topic": topic, "code": code.value}
-                self._alarm("publish-refused", f"The broker refused {topic}: {code} ({code.value}).", **facts)
-            elif code.value == 16 and topic == self.topics.log:
-                self._alarm("no-subscriber", f"Nobody is subscribed to {topic}.", topic=topic, code=16)
-            on_publish(paho_client, userdata, mid, code, properties)
-
-        paho.publish = noting_publish
-        paho.on_publish = noting_on_publish
 
     def _alarm(self, slug: str, text: str, **facts: object) -> None:
         self.status.alarms[slug] += 1
@@ -446,45 +422,6 @@ class Uplink:
             await asyncio.wait_for(self._stop.wait(), seconds)
         if self._stop.is_set():
             raise _Stopped
-
-
-def is_late_callback(context: Mapping[str, Any]) -> bool:
-    """Is this the known noise of a lost link (a writer put on a file number that is closed)? For the loop's handler.
-
-    ``context`` as asyncio gives it. Count these, and log everything else.
-    """
-    error = context.get("exception")
-    message = str(context.get("message", ""))
-    closed = isinstance(error, (OSError, ValueError)) and (
-        "Bad file descriptor" in str(error) or "Invalid file descriptor" in str(error)
-    )
-    return closed and ("add_writer" in message or "add_reader" in message)
-
-
-def _offline(session: str) -> bytes:
-    return canonical({"state": "offline", "session": session})
-
-
-def _properties(
-    content_type: str, beside: list[tuple[str, str]] | None = None, correlation: bytes | None = None
-) -> Properties:
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's is not annotated
-    properties.ContentType = content_type
-    if beside:
-        properties.UserProperty = beside
-    if correlation is not None:
-        properties.CorrelationData = correlation
-    return properties
-
-
-def _state(payload: bytes) -> Json:
-    try:
-        value = orjson.loads(payload[:4096])
-    except orjson.JSONDecodeError:
-        raise BadCursor("not JSON") from None
-    if not isinstance(value, dict):
-        raise BadCursor("not an object")
-    return value
 
 
 def _first(group: BaseException | None) -> BaseException:

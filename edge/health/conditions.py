@@ -122,6 +122,8 @@ CONDITIONS: Mapping[str, Condition] = _table(
        "Many of these from one model: record the wire and send us the capture.", (), 502),
     _C("HE2204", "bad-echo", "warning", "Machine {asset}: an answer belonged to another question or machine.",
        "Look for two machines with one address on the line.", (), 502),
+    _C("HE2299", "bad-capture", "warning", "The capture cannot be read: {error}.",
+       "Record it again; its format is described in docs/captures.md."),
     _C("HE2205", "refused", "notice", "Machine {asset} refused what was asked.",
        "Its menu or its options may forbid it; see what the result says.", (), 409),
     _C("HE2206", "busy", "notice", "Machine {asset} is busy; it is asked again.",

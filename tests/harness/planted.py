@@ -50,8 +50,8 @@ BUGS = (
     Bug(
         "cursor moved by PUBACK",
         "sync/mqtt.py",
-        "        await client.publish(self.topics.log, batch.payload, qos=1, properties=_properties(BATCH_TYPE, beside))\n",
-        "        await client.publish(self.topics.log, batch.payload, qos=1, properties=_properties(BATCH_TYPE, beside))\n"
+        "        await client.publish(self.topics.log, batch.payload, qos=1, properties=properties_of(BATCH_TYPE, beside))\n",
+        "        await client.publish(self.topics.log, batch.payload, qos=1, properties=properties_of(BATCH_TYPE, beside))\n"
         "        self._ack = batch.through\n"
         "        self._ack_came.set()\n",
         40,

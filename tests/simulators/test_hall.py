@@ -169,6 +169,17 @@ async def test_a_late_answer_is_not_given_when_another_poll_has_come() -> None:
         await wire.close()
 
 
+def _ask_until_something_happened(control: Path) -> None:
+    for _ in range(100):
+        asked = subprocess.run(
+            [sys.executable, "-m", "simulators", "ask", "counts", "--control", str(control)],
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        if any(machine["raised"] for machine in json.loads(asked.stdout)["machines"]):
+            return
+    raise AssertionError("no machine raised anything")
+
+
 def test_the_command_opens_a_hall_says_where_and_writes_its_book(tmp_path: Path) -> None:
     tables, book, control = tmp_path / "lines.toml", tmp_path / "book.json", tmp_path / "hall.sock"
     child = subprocess.Popen(
@@ -180,6 +191,7 @@ def test_the_command_opens_a_hall_says_where_and_writes_its_book(tmp_path: Path)
     opened = json.loads(child.stdout.readline())
     assert opened["machines"] == 16
     assert {line["url"] for line in tomllib.loads(tables.read_text())["line"]} == set(opened["lines"].values())
+    _ask_until_something_happened(control)
     asked = subprocess.run(
         [sys.executable, "-m", "simulators", "ask", "freeze", "--control", str(control)],
         check=True, capture_output=True, text=True,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from protocols.errors import BadRequest, NotNow
 
+from protocols.errors import BadRequest, NotNow
 from protocols.sas.events import NOTHING, ExceptionSeen, LinkUp
 from protocols.sas.host import Host, Start
 from protocols.sas.rules import LineRules

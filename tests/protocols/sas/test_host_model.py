@@ -33,7 +33,7 @@ class Hall:
         self.acknowledged: dict[int, list[int]] = {address: [] for address in addresses}
         self.ports = {}
         for address in addresses:
-            port = EgmPort(address, self._answer, EgmRules(), 1000.0)
+            port = EgmPort(address, self._answer, EgmRules(queue_max=500), 1000.0)
             port.on_acknowledged = lambda code, serial, a=address: self.acknowledged[a].append(serial)
             self.ports[address] = port
         self.wire = Wire(
@@ -71,7 +71,8 @@ class Hall:
             assert self.acknowledged[address] == list(range(1, len(raised) + 1))
 
 
-ANSWERS: dict[int, object] = {}
+ANSWERS: dict[int, object] = {0x1A: {"credits": 0}}
+"""The poll that proves an acknowledgement is answered, as every machine does."""
 
 
 def hexes(codes) -> str:

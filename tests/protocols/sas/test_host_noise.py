@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
-from protocols.sas.catalog.index import poll as long_poll
 
 from protocols.line.line import Char
+from protocols.sas.catalog.index import poll as long_poll
 from protocols.sas.conversations.control import Control, Done
 from protocols.sas.events import BadReply, Chirp, ExceptionSeen, Finished, LinkDown, SilenceBegan, Stray
 from protocols.sas.host import Start

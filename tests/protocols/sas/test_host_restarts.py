@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import inf
 
 import pytest
+
 from protocols.errors import BadRequest
 from protocols.sas.catalog.index import poll as long_poll
-
 from protocols.sas.conversations.base import NoAnswer
 from protocols.sas.conversations.control import Control
 from protocols.sas.events import Chirp, ExceptionSeen, Finished, LinkDown, Missed, SilenceBegan, SilenceEnded
