@@ -64,8 +64,11 @@ class EgmRules:
     idle_code: int = 0x00
     "Answer to a general poll when nothing happened: 00, or 1F in older machines."
     keeps_over_link_down: bool = True
-    "Whether an answer that was not acknowledged is kept over the machine's own link-down."
+    """Whether an exception that was answered and not acknowledged is kept over the machine's own link-down. False: it is
+    given up, which ``on_dropped`` reports."""
     queue_max: int = QUEUE_MAX
+    also_priority: frozenset[int] = frozenset()
+    "Exceptions of class Q/P whose function is configured in this machine (51 and 52 in 6.x, 3D, 3E ...)."
 
 
 class _Sync(Enum):
@@ -91,7 +94,7 @@ class EgmPort:
         self._answer = answer
         self._rules = rules
         self._idle: Sending = (bytes([rules.idle_code]), False)
-        self.queue = ExceptionQueue(rules.queue_max)
+        self.queue = ExceptionQueue(rules.queue_max, rules.also_priority)
         self.on_acknowledged: Callable[[int, int], None] | None = None
         "Called with code and serial when the host has acknowledged an exception."
         self.on_answered: Callable[[int, int], None] | None = None
@@ -144,14 +147,13 @@ class EgmPort:
         return None
 
     def _link_down(self) -> None:
-        if self._sync is not _Sync.IN_STEP:
-            return
-        self.link_downs += 1
+        if self._sync is _Sync.IN_STEP:
+            self.link_downs += 1
+            entry = self._cached_entry
+            if entry is not None and not self._rules.keeps_over_link_down:
+                self.queue.give_up(entry)
+            self._forget_cache()
         self._sync = _Sync.WAIT_OTHER
-        entry = self._cached_entry
-        if entry is not None and not self._rules.keeps_over_link_down:
-            self.queue.remove(entry)
-        self._forget_cache()
 
     # characters -----------------------------------------------------------------------------------------------------
 
@@ -184,8 +186,12 @@ class EgmPort:
             return None
         size = poll_size(message)
         if size == 0:
+            # Not for this machine's tables; that something else than the same poll was sent counts all the same.
+            is_broadcast = message[0] == 0
             message.clear()
-            if self._sync is _Sync.IN_STEP:
+            if is_broadcast:
+                self._foreign()
+            elif self._sync is _Sync.IN_STEP:
                 self._acknowledge()
             return None
         if size is None or len(message) < size:
@@ -210,9 +216,10 @@ class EgmPort:
                 return None
             self._sync = _Sync.IN_STEP
         key = b"\x80"
-        if self._cached is not None and self._cached_for == key:
+        if self._cached_for != key:
+            self._acknowledge()
+        elif self._cached is not None:
             return self._repeat()
-        self._acknowledge()
         entry = self.queue.first()
         if entry is None:
             return self._idle
@@ -226,16 +233,16 @@ class EgmPort:
                 return None
             self._sync = _Sync.IN_STEP
         key = frame if self._rules.repeat_compares == "frame" else frame[:2]
-        if self._cached is not None and self._cached_for == key:
+        if self._cached_for != key:
+            self._acknowledge()
+        elif self._cached is not None:
             return self._repeat()
         try:
             poll, _, values = decode_poll(frame)
         except FrameError as error:
-            self._acknowledge()
             if error.slug == "bad-crc" and self._rules.bad_crc == "silence":
                 return None
             return encode_nack(self._address), False
-        self._acknowledge()
         answer = self._answer(poll, values)
         if answer is None:
             return None
@@ -269,15 +276,17 @@ class EgmPort:
 
     def _keep(self, answer: bytes, key: bytes, entry: Entry | None, now: float) -> Sending:
         self._cached, self._cached_for, self._cached_entry, self._repeats = answer, key, entry, 0
-        self._ack_by = now + self._rules.ack_within_s
+        if self._ack_by is None:
+            self._ack_by = now + self._rules.ack_within_s
         return answer, False
 
     def _repeat(self) -> Sending | None:
         """The same poll again says: not acknowledged."""
         self._repeats += 1
         if self._repeats >= 2 and self._rules.third_repeat == "silence":
-            # The answer is given up, what it told of stays: the exception is still in its queue.
-            self._forget_cache()
+            # The answer is given up, what it told of stays: the exception is still in its queue. The 30 s go on, or a host
+            # that sends nothing but this poll would hold the link for ever.
+            self._cached = self._cached_entry = None
             return None
         entry = self._cached_entry
         if entry is not None and self.on_answered is not None:
@@ -288,6 +297,8 @@ class EgmPort:
     def _acknowledge(self) -> None:
         """Another frame than the same poll: whatever was answered last has been heard."""
         if self._cached is None:
+            if self._ack_by is not None:  # Given up after the third try: there is nothing left to acknowledge.
+                self._forget_cache()
             return
         entry = self._cached_entry
         self._forget_cache()

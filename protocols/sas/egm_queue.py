@@ -7,7 +7,7 @@ acknowledgement. Each carries the owner's own number, so that a book can be kept
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import NamedTuple
 
 from protocols.sas.catalog.exception_codes import EXCEPTIONS, PRIORITY_ORDER
@@ -19,6 +19,10 @@ QUEUE_MAX = 25
 _RANK = {code: place for place, code in enumerate(PRIORITY_ORDER)}
 
 
+def _rank(entry: Entry) -> int:
+    return _RANK.get(entry.code, len(_RANK))
+
+
 class Entry(NamedTuple):
     """One exception that waits."""
 
@@ -28,12 +32,14 @@ class Entry(NamedTuple):
 
 
 class ExceptionQueue:
-    """``on_dropped(code, serial)`` is called for an entry lost by overflow."""
+    """``on_dropped(code, serial)`` is called for an entry that is lost: by overflow, or given up by the machine."""
 
-    __slots__ = ("_fifo", "_limit", "_priority", "on_dropped")
+    __slots__ = ("_also", "_fifo", "_limit", "_priority", "on_dropped")
 
-    def __init__(self, limit: int = QUEUE_MAX) -> None:
+    def __init__(self, limit: int = QUEUE_MAX, also_priority: Set[int] = frozenset()) -> None:
+        """``limit`` holds for each of both places. ``also_priority``: codes of class Q/P whose function is configured."""
         self._limit = limit
+        self._also = frozenset(also_priority)
         self._fifo: deque[Entry] = deque()
         self._priority: list[Entry] = []
         self.on_dropped: Callable[[int, int], None] | None = None
@@ -42,31 +48,32 @@ class ExceptionQueue:
         return len(self._fifo) + len(self._priority)
 
     def __iter__(self) -> Iterator[Entry]:
-        yield from self._priority
+        yield from sorted(self._priority, key=_rank)
         yield from self._fifo
 
     def add(self, code: int, serial: int) -> None:
-        """Raise an exception. Class P goes before everything queued; Q and Q/P are queued."""
+        """Raise an exception. Class P goes before everything queued; Q is queued, and so is Q/P unless configured."""
         row = EXCEPTIONS.get(code)
-        if row is not None and row.klass == "P":
-            self._add_priority(Entry(code, serial))
+        if code in self._also or (row is not None and row.klass == "P"):
+            if len(self._priority) >= self._limit:
+                # Only 70 itself never makes room: it says that something was lost.
+                self._lose(self._priority.pop(0 if self._priority[0].code != OVERFLOW else 1))
+            self._priority.append(Entry(code, serial))
             return
         if len(self._fifo) >= self._limit:
-            lost = self._fifo.popleft()
-            if self.on_dropped is not None:
-                self.on_dropped(lost.code, lost.serial)
-            if not any(entry.code == OVERFLOW for entry in self._priority):
-                self._add_priority(Entry(OVERFLOW, -1))
+            self._lose(self._fifo.popleft())
         self._fifo.append(Entry(code, serial))
 
-    def _add_priority(self, entry: Entry) -> None:
-        self._priority.append(entry)
-        self._priority.sort(key=lambda one: _RANK.get(one.code, len(_RANK)))
+    def _lose(self, lost: Entry) -> None:
+        if self.on_dropped is not None:
+            self.on_dropped(lost.code, lost.serial)
+        if not any(entry.code == OVERFLOW for entry in self._priority):
+            self._priority.append(Entry(OVERFLOW, -1))
 
     def first(self) -> Entry | None:
         """What is reported next; it stays until `remove`."""
         if self._priority:
-            return self._priority[0]
+            return min(self._priority, key=_rank)
         return self._fifo[0] if self._fifo else None
 
     def remove(self, entry: Entry) -> bool:
@@ -76,6 +83,11 @@ class ExceptionQueue:
                 place.remove(entry)
                 return True
         return False
+
+    def give_up(self, entry: Entry) -> None:
+        """The machine forgets what it has told without hearing an acknowledgement: lost, if nobody stored it."""
+        if self.remove(entry) and entry.serial >= 0 and self.on_dropped is not None:
+            self.on_dropped(entry.code, entry.serial)
 
     def clear(self) -> None:
         self._fifo.clear()

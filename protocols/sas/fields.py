@@ -8,21 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from protocols.errors import BadField, BadLength
 
 Value: TypeAlias = "int | str | bytes | tuple[Any, ...]"
+FieldUnit: TypeAlias = Literal["", "credits", "cents", "count", "coins", "currency", "tenths of a second", "percent"]
+"""What a number counts. credits: of the accounting denomination; currency: whole units of it; "": a bare number."""
 
 
 class MeterValue(NamedTuple):
-    """One meter of a 2F or 6F/AF answer."""
+    """One meter of a 2F, 6F/AF or B4 answer."""
 
     code: int
     size: int
     "Bytes of BCD as they came, 0 to 9; 0: the machine does not support the meter."
     value: int | None
     "None with size 0: not supported is not zero."
+
+
+METER_BYTES_MAX = 9
+"""18 digits; real cabinets send that many for every meter (sas-core 5.2)."""
 
 
 class Field(Protocol):
@@ -76,6 +82,7 @@ class Bcd:
 
     name: str
     digits: int
+    unit: FieldUnit = ""
 
     @property
     def size(self) -> int:
@@ -99,6 +106,7 @@ class Binary:
 
     name: str
     size: int = 1
+    unit: FieldUnit = ""
 
     @property
     def largest(self) -> int:
@@ -113,23 +121,29 @@ class Binary:
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """Bytes whose bits mean something each; kept as they came."""
+    """Bytes that mean something each, or bit by bit; kept as they came."""
 
     name: str
     size: int
+    short: int | None = None
+    "Older machines send only so many; what is missing then stays missing."
 
     def encode(self, value: Value) -> bytes:
-        if not isinstance(value, bytes) or len(value) != self.size:
+        if not isinstance(value, bytes) or len(value) not in (self.size, self.short):
             raise BadField(f"{self.name} is {self.size} bytes, not {value!r}.", field=self.name)
         return value
 
     def decode(self, data: bytes, at: int, end: int) -> tuple[Value, int]:
-        return bytes(_take(self.name, data, at, end, self.size)), at + self.size
+        size = self.short if self.short is not None and end - at < self.size else self.size
+        return bytes(_take(self.name, data, at, end, size)), at + size
 
 
 @dataclass(frozen=True, slots=True)
 class Ascii:
-    """Text of fixed length, left to right, no terminator. Bytes beyond ASCII are an error: nothing is guessed."""
+    """Text of fixed length, left to right, no terminator. Bytes beyond ASCII are an error: nothing is guessed.
+
+    Shorter text is written with blanks behind it; they are read as they came.
+    """
 
     name: str
     size: int
@@ -264,7 +278,7 @@ class Several:
     def encode(self, value: Value) -> bytes:
         if not isinstance(value, tuple) or len(value) > 255:
             raise BadField(f"{self.name} is a tuple of at most 255 numbers.", field=self.name)
-        return bytes([len(value)]) + b"".join(self.item.encode(item) for item in value if isinstance(item, int))
+        return bytes([len(value)]) + b"".join(self.item.encode(item) for item in value)
 
     def decode(self, data: bytes, at: int, end: int) -> tuple[Value, int]:
         count = _take(self.name, data, at, end, 1)[0]
@@ -316,23 +330,52 @@ class SizedMeters:
     def encode(self, value: Value) -> bytes:
         out = bytearray()
         for meter in _meters(self.name, value):
-            out += meter.code.to_bytes(2, "little")
-            out.append(meter.size)
-            if meter.value is not None:
-                out += write_bcd(self.name, meter.value, meter.size)
+            out += _number(self.name, meter.code, 0xFFFF).to_bytes(2, "little")
+            out += _write_sized(self.name, meter)
         return bytes(out)
 
     def decode(self, data: bytes, at: int, end: int) -> tuple[Value, int]:
         found: list[MeterValue] = []
         while at < end:
-            head = _take(self.name, data, at, end, 3)
-            code, size = head[0] | head[1] << 8, head[2]
-            if size > 9:
-                raise BadField(f"{self.name}: meter {code:04X} claims {size} bytes, at most 9 exist.", field=self.name)
-            raw = _take(self.name, data, at + 3, end, size)
-            found.append(MeterValue(code, size, read_bcd(f"meter {code:04X}", raw) if size else None))
-            at += 3 + size
+            head = _take(self.name, data, at, end, 2)
+            meter, at = _read_sized(head[0] | head[1] << 8, data, at + 2, end)
+            found.append(meter)
         return tuple(found), at
+
+
+@dataclass(frozen=True, slots=True)
+class SizedMeter:
+    """One meter whose code is known and whose size travels in front of it (B4): size (1), value (size bytes BCD)."""
+
+    name: str
+    code: int
+
+    @property
+    def size(self) -> None:
+        return None
+
+    def encode(self, value: Value) -> bytes:
+        if not isinstance(value, MeterValue) or value.code != self.code:
+            raise BadField(f"{self.name} is a MeterValue of code {self.code:02X}, not {value!r}.", field=self.name)
+        return _write_sized(self.name, value)
+
+    def decode(self, data: bytes, at: int, end: int) -> tuple[Value, int]:
+        return _read_sized(self.code, data, at, end)
+
+
+def _read_sized(code: int, data: bytes, at: int, end: int) -> tuple[MeterValue, int]:
+    name = f"meter {code:04X}"
+    size = _take(name, data, at, end, 1)[0]
+    if size > METER_BYTES_MAX:
+        raise BadField(f"{name} claims {size} bytes, at most {METER_BYTES_MAX} exist.", field=name)
+    raw = _take(name, data, at + 1, end, size)
+    return MeterValue(code, size, read_bcd(name, raw) if size else None), at + 1 + size
+
+
+def _write_sized(name: str, meter: MeterValue) -> bytes:
+    if not 0 <= meter.size <= METER_BYTES_MAX or (meter.value is None) != (meter.size == 0):
+        raise BadField(f"{name}: a meter has 1 to {METER_BYTES_MAX} bytes and a value, or neither: {meter}.", field=name)
+    return bytes([meter.size]) + (b"" if meter.value is None else write_bcd(name, meter.value, meter.size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +393,9 @@ class TabledMeters:
         out = bytearray()
         for meter in _meters(self.name, value):
             if self.sizes.get(meter.code) != meter.size or meter.value is None:
-                raise BadField(f"{self.name}: meter {meter.code:02X} has {self.sizes.get(meter.code)} bytes here.")
+                raise BadField(
+                    f"{self.name}: meter {meter.code:02X} has {self.sizes.get(meter.code)} bytes here.", field=self.name
+                )
             out.append(meter.code)
             out += write_bcd(self.name, meter.value, meter.size)
         return bytes(out)

@@ -43,6 +43,8 @@ def decode_poll(data: bytes) -> tuple[LongPoll, int, Values]:
     if len(data) < 2:
         raise BadLength(f"A long poll has at least 2 bytes, not {len(data)}.")
     address, code = data[0], data[1]
+    if address > 127:
+        raise BadField(f"A long poll goes to address 0 to 127, not {address}.", field="address")
     poll = BY_CODE.get(code)
     if poll is None:
         raise BadEcho(f"There is no long poll {code:02X} here.", code=code)
@@ -51,6 +53,8 @@ def decode_poll(data: bytes) -> tuple[LongPoll, int, Values]:
             raise BadLength(f"{poll.name} is 2 bytes, {len(data)} came.")
         return poll, address, _NO_VALUES
     size = poll_size(data)
+    if size is None:
+        raise BadLength(f"{poll.name} ends before its length byte.")
     if size != len(data):
         raise BadLength(f"{poll.name} is {size} bytes, {len(data)} came.")
     if not crc_holds(data):
@@ -72,7 +76,9 @@ def poll_size(data: bytes | bytearray) -> int | None:
 
 
 def encode_reply(poll: LongPoll, address: int, values: Values) -> bytes:
-    """Machine to host, with data. Raises BadField, BadLength; a poll that is only acknowledged has no data."""
+    """Machine to host, with data, from address 1 to 127. Raises BadField, BadLength; what is only acknowledged has none."""
+    if not 1 <= address <= 127:
+        raise BadField(f"A machine's address is 1 to 127, not {address}.", field="address")
     if poll.reply is None:
         raise BadField(f"{poll.name} is answered with ACK or NACK alone.")
     return with_crc(bytes([address, poll.code]) + write_fields(poll.reply, values, counted=poll.reply_counted))
@@ -91,7 +97,10 @@ def encode_busy(address: int) -> bytes:
 
 
 def reply_complete(poll: LongPoll | None, address: int, data: bytes | bytearray) -> bool:
-    """Is this a whole reply to the poll that is out (None: the general poll)? Length only; sense is decode_reply's."""
+    """Is this a whole reply to the poll that is out (None: the general poll)? Length only; sense is decode_reply's.
+
+    A reply that an older machine keeps shorter (8F) is never whole by its length: the gap ends it.
+    """
     length = len(data)
     if poll is None or length == 0:
         return length > 0
@@ -132,9 +141,11 @@ def decode_reply(poll: LongPoll, address: int, data: bytes, request: bytes = b""
         raise BadEcho(f"{data[1]:02X} answers {poll.code:02X}.", got=data[1])
     if poll.reply is None:
         raise BadLength(f"{poll.name} is acknowledged with one byte, {len(data)} came.")
-    size = poll.reply_size
-    if (size is not None and len(data) != size) or len(data) < 4:
+    size, least = poll.reply_size, poll.reply_least
+    if size is not None and least is not None and not least <= len(data) <= size:
         raise BadLength(f"The answer to {poll.name} is {size} bytes, {len(data)} came.")
+    if len(data) < 5:
+        raise BadLength(f"An answer with data has at least 5 bytes, {len(data)} came.")
     if not crc_holds(data):
         raise BadCrc(f"The check sum of the answer to {poll.name} does not hold.")
     return Reply(address, poll, "data", read_fields(poll.reply, data, 2, len(data) - 2, counted=poll.reply_counted))

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Literal, TypeAlias
 
 from protocols.errors import BadField, BadLength
-from protocols.sas.fields import Field, Tail, Value
+from protocols.sas.fields import Field, Flags, Tail, Value
 
 Values: TypeAlias = Mapping[str, Value]
 Status: TypeAlias = Literal["data", "ack", "nack", "busy"]
@@ -52,6 +52,8 @@ class LongPoll:
     "Bytes of a request with address, code and check sum; None: its length byte says."
     reply_size: int | None = field(init=False, compare=False)
     "Bytes of a data reply with address, code and check sum; None: its length byte says. 1: only an ACK."
+    reply_least: int | None = field(init=False, compare=False)
+    "The same where an older machine leaves bytes out at the end; None: its length byte says."
 
     def __post_init__(self) -> None:
         # Reckoned once: the length of what is awaited is asked for with every character that comes.
@@ -59,6 +61,7 @@ class LongPoll:
         reply = 1 if self.reply is None else _size(self.reply, 4, counted=self.reply_counted)
         object.__setattr__(self, "request_size", request)
         object.__setattr__(self, "reply_size", reply)
+        object.__setattr__(self, "reply_least", None if reply is None else reply - _left_out(self.reply or ()))
 
 
 def _size(fields: tuple[Field, ...], around: int, *, counted: bool) -> int | None:
@@ -68,6 +71,10 @@ def _size(fields: tuple[Field, ...], around: int, *, counted: bool) -> int | Non
             return None
         total += one.size
     return total
+
+
+def _left_out(fields: tuple[Field, ...]) -> int:
+    return sum(one.size - one.short for one in fields if isinstance(one, Flags) and one.short is not None)
 
 
 @dataclass(frozen=True, slots=True)

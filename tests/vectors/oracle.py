@@ -11,12 +11,13 @@ READ = {
 "Type R of 5.1: two bytes, no check sum."
 REQUEST_SIZE = {
     0x01: 4, 0x02: 4, 0x03: 4, 0x04: 4, 0x05: 4, 0x06: 4, 0x07: 4, 0x08: 9, 0x09: 7, 0x0A: 4, 0x0B: 4, 0x0E: 5,
-    0x2D: 6, 0x2E: 6, 0x52: 6, 0x53: 6, 0x7F: 11, 0xA0: 6, 0xA4: 6, 0xAA: 5, 0xB5: 6,
+    0x2D: 6, 0x2E: 6, 0x52: 6, 0x53: 6, 0x7F: 11, 0xA0: 6, 0xA4: 6, 0xAA: 5, 0xB4: 8,
+    0xB5: 6,
 }  # fmt: skip
 "Column req of 5.1, types S and M of fixed length."
 REPLY_SIZE = {
     0x0F: 28, 0x18: 8, 0x19: 24, 0x1C: 36, 0x1E: 28, 0x1F: 24, 0x2D: 10, 0x48: 10, 0x51: 6, 0x52: 22, 0x53: 26, 0x55: 6,
-    0x7E: 11, 0x8E: 10, 0x8F: 13, 0xA0: 12, 0xA4: 8, 0xB1: 5, 0xB3: 5,
+    0x7E: 11, 0x8E: 10, 0xA0: 12, 0xA4: 8, 0xB1: 5, 0xB3: 5,
 }  # fmt: skip
 "Column resp of 5.1; single meters have 8, v means 5 + length byte."
 ONLY_ACK = {1, 2, 3, 4, 5, 6, 7, 8, 9, 0x0A, 0x0B, 0x0E, 0x2E, 0x7F, 0xAA}
@@ -135,6 +136,10 @@ def request(frame):
         raise ValueError("length")
     if command in (0x2D, 0x52, 0x53, 0xA0, 0xA4, 0xB5):
         return address, command, {"game": bcd(frame, 3, 2)}
+    if command == 0xB4:
+        return address, command, {"game": bcd(frame, 3, 2), "category": bcd(frame, 5, 2)}
+    if command == 0xB4:
+        return address, command, {"game": bcd(frame, 3, 2), "category": bcd(frame, 5, 2)}
     if command == 0x08:
         return address, command, {"mask": part(frame, 3, 4), "action": frame[6]}
     if command == 0x09:
@@ -240,6 +245,44 @@ def hopper(frame):
     return found
 
 
+def reels(frame):
+    """13 bytes, or 9 from older machines (X5)."""
+    if len(frame) not in (13, 9):
+        raise ValueError("length")
+    return {"stops": part(frame, 3, len(frame) - 4)}
+
+
+def wager_category(frame):
+    end, size = counted(frame), part(frame, 12, 1)[0]
+    if size > 9 or end != 13 + size:
+        raise ValueError("size of the meter")
+    return {
+        "game": bcd(frame, 4, 2),
+        "category": bcd(frame, 6, 2),
+        "payback": text(frame, 8, 4),
+        "coin_in": [0, size, bcd(frame, 13, size)] if size else [0, 0],
+    }
+
+
+def reel_stops(frame):
+    """Nine stops, older machines five (X5)."""
+    if len(frame) not in (13, 9):
+        raise ValueError("length")
+    return {"stops": frame[2:-2]}
+
+
+def wager_category(frame):
+    end, size = counted(frame), part(frame, 12, 1)[0]
+    if size > 9 or end != 13 + size:
+        raise ValueError("size")
+    return {
+        "game": bcd(frame, 4, 2),
+        "category": bcd(frame, 6, 2),
+        "payback": text(frame, 8, 4),
+        "coin_in": [0, size, bcd(frame, 13, size)] if size else [0, 0],
+    }
+
+
 def extended_game(frame):
     end = counted(frame)
     found = {
@@ -286,12 +329,14 @@ LAYOUTS = {
     0x6F: extended_meters,
     0x7E: date_time,
     0x8E: lambda f: {"hand": f[2], "cards": part(f, 4, 5)},
-    0x8F: lambda f: {"stops": part(f, 3, 9)},
+    0x8F: reels,
     0xA0: lambda f: {"game": bcd(f, 3, 2), "features": part(f, 5, 6)},
     0xA4: lambda f: {"game": bcd(f, 3, 2), "limit": bcd(f, 5, 2)},
     0xAF: extended_meters,
     0xB1: lambda f: {"denomination": f[2]},
     0xB2: number_list("denominations", 1, binary),
     0xB3: lambda f: {"denomination": f[2]},
+    0xB4: wager_category,
+    0xB4: wager_category,
     0xB5: extended_game,
 }  # fmt: skip

@@ -21,15 +21,26 @@ def named(row):
 
 def plain(values):
     """As the oracle gives them: lists, integers, text, bytes."""
-    return {name: bytes.fromhex(value["hex"]) if isinstance(value, dict) else value for name, value in values.items()}
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value):
+    if not isinstance(value, dict):
+        return value
+    return value["meter"] if "meter" in value else bytes.fromhex(value["hex"])
 
 
 def ours(values):
     """As our codec gives them: tuples, and meters of replies as MeterValue."""
-    return {name: _ours(value) for name, value in plain(values).items()}
+    return {
+        name: _item(value["meter"]) if isinstance(value, dict) and "meter" in value else _ours(plain({name: value})[name])
+        for name, value in values.items()
+    }
 
 
-def _ours(value):
+def _ours(name, value):
+    if name == "coin_in" and isinstance(value, list):
+        return _item(value)
     return tuple(_item(item) for item in value) if isinstance(value, list) else value
 
 

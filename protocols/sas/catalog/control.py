@@ -28,7 +28,7 @@ EXIT_MAINTENANCE = _order(0x0B, "exit maintenance mode")
 REAL_TIME_EVENTS = LongPoll(
     0x0E, "enable or disable real-time events", Kind.S, (Binary("enable"),), source="sas-core 6"
 )
-DELAY_GAME = LongPoll(0x2E, "delay game", Kind.S, (Binary("tenths", 2),), source="sas-core 5.4")
+DELAY_GAME = LongPoll(0x2E, "delay game", Kind.S, (Binary("tenths", 2, "tenths of a second"),), source="sas-core 5.4")
 READ_DATE_TIME = LongPoll(
     0x7E, "read date and time", Kind.R, reply=(Date("date"), Time("time")), source="sas-core 5.6"
 )

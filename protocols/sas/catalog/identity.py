@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protocols.sas.fields import Ascii, Bcd, Binary, Counted, Field, Flags, Rest, Several, Tail
+from protocols.sas.fields import Ascii, Bcd, Binary, Counted, Field, Flags, Rest, Several, SizedMeter, Tail
 from protocols.sas.longpoll import Kind, LongPoll
 
 _INFO: tuple[Field, ...] = (
@@ -34,7 +34,7 @@ ENABLED_GAMES = LongPoll(
 ENABLED_FEATURES = LongPoll(
     0xA0, "enabled features", Kind.M, (_GAME,), (_GAME, Flags("features", 6)), source="sas-core 5.3"
 )
-CASH_OUT_LIMIT = LongPoll(0xA4, "cash-out limit", Kind.M, (_GAME,), (_GAME, Bcd("limit", 4)), source="sas-core 5.3")
+CASH_OUT_LIMIT = LongPoll(0xA4, "cash-out limit", Kind.M, (_GAME,), (_GAME, Bcd("limit", 4, "credits")), source="sas-core 5.3")
 PLAYER_DENOMINATION = LongPoll(
     0xB1, "current player denomination", Kind.R, reply=(Binary("denomination"),), source="sas-core 5.3"
 )
@@ -45,10 +45,16 @@ PLAYER_DENOMINATIONS = LongPoll(
 TOKEN_DENOMINATION = LongPoll(
     0xB3, "token denomination", Kind.R, reply=(Binary("denomination"),), source="sas-core 5.3"
 )
+WAGER_CATEGORY = LongPoll(
+    0xB4, "wager category information", Kind.M, (_GAME, Bcd("category", 4)),
+    (_GAME, Bcd("category", 4), Ascii("payback", 4), SizedMeter("coin_in", 0x00)),
+    reply_counted=True, source="sas-core 5.3",
+)  # fmt: skip
+"""Category 0 is the whole game. ``payback`` as in 1F: "9250" is 92.50 %. ``coin_in`` carries its own size."""
 EXTENDED_GAME = LongPoll(
     0xB5, "extended information of game n", Kind.M, (_GAME,),
     (
-        _GAME, Bcd("max_bet", 4), Binary("progressive_group"), Flags("progressive_levels", 4),
+        _GAME, Bcd("max_bet", 4, "credits"), Binary("progressive_group"), Flags("progressive_levels", 4),
         Tail(Counted("game_name", 20)), Tail(Counted("paytable_name", 20)),
         Tail(Bcd("wager_categories", 4)), Tail(Several("denominations", Binary("denomination"))),
     ),
@@ -57,5 +63,6 @@ EXTENDED_GAME = LongPoll(
 
 POLLS = (
     MACHINE_INFO, NUMBER_OF_GAMES, GAME_CONFIGURATION, SAS_VERSION_AND_SERIAL, SELECTED_GAME, ENABLED_GAMES,
-    ENABLED_FEATURES, CASH_OUT_LIMIT, PLAYER_DENOMINATION, PLAYER_DENOMINATIONS, TOKEN_DENOMINATION, EXTENDED_GAME,
+    ENABLED_FEATURES, CASH_OUT_LIMIT, PLAYER_DENOMINATION, PLAYER_DENOMINATIONS, TOKEN_DENOMINATION, WAGER_CATEGORY,
+    EXTENDED_GAME,
 )  # fmt: skip

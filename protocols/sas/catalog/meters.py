@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocols.sas.catalog.meter_codes import METERS, MIN_SIZES
-from protocols.sas.fields import Bcd, MeterCodes, SizedMeters, TabledMeters
+from protocols.sas.fields import Bcd, FieldUnit, MeterCodes, SizedMeters, TabledMeters
 from protocols.sas.longpoll import Kind, LongPoll
 
 _GAME = Bcd("game", 4)
@@ -11,13 +11,17 @@ SINGLE_SIZE = 4
 """Bytes of BCD of a meter in single and group polls, whatever its width in the machine."""
 
 
-def _single(code: int, name: str, field: str, meter: int | None) -> LongPoll:
-    meters = {} if meter is None else {field: meter}
-    return LongPoll(code, name, Kind.R, reply=(Bcd(field, 8),), meters=meters, source="sas-core 5.2, single meters")
+def _single(code: int, name: str, field: str, meter: int | FieldUnit) -> LongPoll:
+    """``meter``: its code, or the unit of one that has none."""
+    if isinstance(meter, str):
+        meters, unit = {}, meter
+    else:
+        meters, unit = {field: meter}, METERS[meter].unit
+    return LongPoll(code, name, Kind.R, reply=(Bcd(field, 8, unit),), meters=meters, source="sas-core 5.2, single meters")
 
 
 def _group(code: int, name: str, **meters: int) -> LongPoll:
-    reply = tuple(Bcd(field, 8) for field in meters)
+    reply = tuple(Bcd(field, 8, METERS[meter].unit) for field, meter in meters.items())
     return LongPoll(code, name, Kind.R, reply=reply, meters=meters, source="sas-core 5.2")
 
 
@@ -39,13 +43,14 @@ METERS_11_TO_15 = _group(
 )
 GAMES_SINCE = LongPoll(
     0x18, "games since power-up and since door closure", Kind.R,
-    reply=(Bcd("since_power_up", 4), Bcd("since_door_closed", 4)), source="sas-core 5.2",
+    reply=(Bcd("since_power_up", 4, "count"), Bcd("since_door_closed", 4, "count")), source="sas-core 5.2",
 )  # fmt: skip
 MACHINE_METERS = LongPoll(
     0x1C, "machine meters", Kind.R,
     reply=(
-        Bcd("coin_in", 8), Bcd("coin_out", 8), Bcd("drop", 8), Bcd("jackpot", 8), Bcd("games_played", 8),
-        Bcd("games_won", 8), Bcd("slot_door_opened", 8), Bcd("power_reset", 8),
+        Bcd("coin_in", 8, "credits"), Bcd("coin_out", 8, "credits"), Bcd("drop", 8, "credits"),
+        Bcd("jackpot", 8, "credits"), Bcd("games_played", 8, "count"), Bcd("games_won", 8, "count"),
+        Bcd("slot_door_opened", 8, "count"), Bcd("power_reset", 8, "count"),
     ),
     meters={"coin_in": 0x00, "coin_out": 0x01, "drop": 0x24, "jackpot": 0x02, "games_played": 0x05, "games_won": 0x06},
     source="sas-core 5.2",
@@ -54,11 +59,16 @@ BILL_COUNTS = _group(
     0x1E, "bill counts", bills_1=0x40, bills_5=0x42, bills_10=0x43, bills_20=0x44, bills_50=0x46, bills_100=0x47
 )
 HAND_PAID_OF_GAME = LongPoll(
-    0x2D, "hand-paid cancelled credits of game n", Kind.M, (_GAME,), (_GAME, Bcd("hand_paid", 8)), source="sas-core 5.2"
-)
+    0x2D, "hand-paid cancelled credits of game n", Kind.M, (_GAME,), (_GAME, Bcd("hand_paid", 8, "credits")),
+    source="sas-core 5.2",
+)  # fmt: skip
 METERS_OF_GAME = LongPoll(
     0x52, "meters of game n", Kind.M, (_GAME,),
-    (_GAME, Bcd("coin_in", 8), Bcd("coin_out", 8), Bcd("jackpot", 8), Bcd("games_played", 8)), source="sas-core 5.2",
+    (
+        _GAME, Bcd("coin_in", 8, "credits"), Bcd("coin_out", 8, "credits"), Bcd("jackpot", 8, "credits"),
+        Bcd("games_played", 8, "count"),
+    ),
+    source="sas-core 5.2",
 )  # fmt: skip
 SELECTED_METERS = LongPoll(
     0x2F, "selected meters of game n", Kind.M, (_GAME, MeterCodes("meters", 1, 10)),
@@ -86,10 +96,10 @@ OTHER_SINGLES = tuple(
 )
 """Every further poll that reads one meter of the table: bills, stacker, acceptor."""
 WITHOUT_CODE = (
-    _single(0x20, "total value of bills, in whole units of the currency", "bills_value", None),
-    _single(0x2A, "true coin in, in coins", "true_coin_in", None),
-    _single(0x2B, "true coin out, in coins", "true_coin_out", None),
-    _single(0x2C, "current hopper level, in coins", "hopper_level", None),
+    _single(0x20, "total value of bills, in whole units of the currency", "bills_value", "currency"),
+    _single(0x2A, "true coin in, in coins", "true_coin_in", "coins"),
+    _single(0x2B, "true coin out, in coins", "true_coin_out", "coins"),
+    _single(0x2C, "current hopper level, in coins", "hopper_level", "coins"),
 )
 """Single polls whose meter has no code of the table."""
 
