@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edge.clock import Quality
-from edge.errors import EdgeError
 from edge.field.found import CommandEnded, ExceptionFound, Found, IdentityFound, SnapshotFound
 from edge.hall.devices import Egm
 from edge.hall.events import Fact, check, schema_path
@@ -29,7 +28,7 @@ from edge.store.meters import Recorded, Snapshot, name_snapshot, record_snapshot
 from sync import inbox, outbox
 from sync.db import Transaction
 from sync.envelope import Envelope
-from sync.errors import StoreError
+from sync.errors import StorageFull
 from sync.writer import Writer
 
 T = TypeVar("T")
@@ -95,7 +94,9 @@ class Journal:
             return Written(tuple(page.events), page.identities)
 
         def settled(written: Written | None, error: Exception | None) -> None:
-            if error is not None and isinstance(error, (StoreError, EdgeError, ValueError)):
+            # Full books are no refusal: the line is held and the same is written when there is room. Whatever else it
+            # was, the caller lets the line go on; if it cannot be kept here either, nobody is told and the line stays.
+            if error is not None and not isinstance(error, StorageFull):
                 self._keep_incident(found, error)
             done(written, error)
 
