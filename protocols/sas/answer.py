@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from protocols.errors import FrameError
-from protocols.sas.catalog.exception_codes import EXCEPTIONS
-from protocols.sas.crc import crc16
+from protocols.sas.catalog.exception_codes import EXCEPTIONS, RTE_BYTES
+from protocols.sas.crc import crc_holds
 from protocols.sas.frame import decode_reply, reply_complete
 from protocols.sas.longpoll import LongPoll, Reply
 
@@ -21,9 +21,6 @@ BUFFER_MAX = 300
 EVENT_MARK = 0xFF
 IDLE_CODES = (0x00, 0x1F)
 """No activity; 1F is the older form, still sent by some machines."""
-
-EVENT_DATA_BYTES = {0x4F: 6, 0x7C: 10, 0x7E: 8, 0x7F: 4, 0x88: 2, 0x8A: 4, 0x8B: 1, 0x8C: 2}
-"""Bytes after the code in a real-time event frame, which has no length byte (sas-core 6.1); others have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +82,12 @@ def _event_frame(address: int, heard: bytes, *, ended: bool) -> Meaning | None:
         return Bad("bad-length") if ended else None
     code = heard[2]
     is_known = code in EXCEPTIONS or code in IDLE_CODES
-    data_bytes = EVENT_DATA_BYTES.get(code, 0)
+    data_bytes = RTE_BYTES.get(code, 0)
     if not ended and (len(heard) < 5 + data_bytes or not is_known):
         # An unknown exception may carry data of unknown length: the gap ends it and the CRC judges.
         return None
     if len(heard) < 5 or (is_known and len(heard) != 5 + data_bytes):
         return Bad("bad-length")
-    body, crc = heard[:-2], heard[-2:]
-    if crc16(body).to_bytes(2, "little") != crc:
+    if not crc_holds(heard):
         return Bad("bad-crc")
-    return EventFrame(code, body[3:])
+    return EventFrame(code, heard[3:-2])

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from math import inf
 from typing import TypeVar
 
-from protocols.sas.crc import crc16
-
 from protocols.line.line import CHAR_S, Char
+from protocols.sas.crc import crc16
 from protocols.sas.events import SasEvent
 from protocols.sas.host import Host, Start
 from protocols.sas.rules import LineRules
@@ -133,7 +132,7 @@ class Playbook:
 
     def told(self, kind: type[E]) -> list[E]:
         """All of this kind told and not yet expected, taken out."""
-        found = [event for event in self.events if isinstance(event, kind)]
+        found: list[E] = [event for event in self.events if isinstance(event, kind)]
         self.events = [event for event in self.events if not isinstance(event, kind)]
         return found
 

@@ -84,7 +84,8 @@ class SetClock(Script):
         if read.reply is None or read.reply.status != "data":
             return NoAnswer()
         date, time = str(read.reply.values["date"]), str(read.reply.values["time"])
-        if date == self._date and 0 <= _seconds(time) - _seconds(self._time) <= SET_WITHIN_S:
+        elapsed_s = (_seconds(time) - _seconds(self._time)) % DAY_S
+        if elapsed_s <= SET_WITHIN_S and (date == self._date or time < self._time):
             return Done()
         if answer.reply is None and answer.why == "silent":
             return Unsupported()
@@ -93,6 +94,9 @@ class SetClock(Script):
 
 SET_WITHIN_S = 30
 """From setting to reading back, with repeats and general polls between."""
+
+
+DAY_S = 86_400
 
 
 def _seconds(time: str) -> int:

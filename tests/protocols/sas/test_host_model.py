@@ -7,17 +7,26 @@ raised, and what a store behind the host holds after crashes at any moment.
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
-from protocols.sas.egm import EgmPort, EgmRules
-from protocols.sas.events import ExceptionSeen, SilenceBegan
+from protocols.sas.catalog.control import SHUTDOWN
+from protocols.sas.catalog.meter_codes import MeterValue
+from protocols.sas.conversations.base import NoAnswer
+from protocols.sas.conversations.control import Control, Done
+from protocols.sas.conversations.identity import Identified, Identify
+from protocols.sas.conversations.meters import MetersRead, ReadMeters
+from protocols.sas.egm import Ack, EgmPort, EgmRules
+from protocols.sas.events import ExceptionSeen, Finished, SilenceBegan
 from protocols.sas.host import Start
 from protocols.sas.rules import LineRules
 from tests.support.wire import CALM, Weather, Wire
 
 QUEUED = (0x11, 0x12, 0x13, 0x14, 0x19, 0x1A, 0x29, 0x4A, 0x4A, 0x4A)
 """4A, a $20 bill, often: equal exceptions in a row are the hard case."""
+UNLIMITED = EgmRules(queue_max=500)
+"""A machine that is not heard for long loses by overflow; that is its own affair and not looked at here."""
 ALWAYS_TWICE = LineRules(confirm="always")
 
 
@@ -25,7 +34,13 @@ class Hall:
     """Machines that raise exceptions on one wire; the book of each says what it raised."""
 
     def __init__(
-        self, machines: int, seed: int, weather: Weather, rules: LineRules, start: Start = Start.UNCLEAN
+        self,
+        machines: int,
+        seed: int,
+        weather: Weather,
+        rules: LineRules,
+        start: Start = Start.UNCLEAN,
+        egm: EgmRules = UNLIMITED,
     ) -> None:
         self.dice = random.Random(seed * 7919 + 1)
         addresses = range(1, machines + 1)
@@ -33,7 +48,7 @@ class Hall:
         self.acknowledged: dict[int, list[int]] = {address: [] for address in addresses}
         self.ports = {}
         for address in addresses:
-            port = EgmPort(address, self._answer, EgmRules(queue_max=500), 1000.0)
+            port = EgmPort(address, self._answer, egm, 1000.0)
             port.on_acknowledged = lambda code, serial, a=address: self.acknowledged[a].append(serial)
             self.ports[address] = port
         self.wire = Wire(
@@ -41,7 +56,8 @@ class Hall:
         )
 
     def _answer(self, poll, values):
-        return ANSWERS.get(poll.code)
+        says = ANSWERS.get(poll.code)
+        return says(values) if callable(says) else says
 
     def play(self, for_s: float, every_s: float, codes=QUEUED) -> None:
         """Exceptions come at random moments, on average every so often at each machine."""
@@ -71,8 +87,30 @@ class Hall:
             assert self.acknowledged[address] == list(range(1, len(raised) + 1))
 
 
-ANSWERS: dict[int, object] = {0x1A: {"credits": 0}}
-"""The poll that proves an acknowledgement is answered, as every machine does."""
+def _meters(values):
+    """A machine with 9-byte meters of 1000 + code, but without 3E."""
+    return {
+        "game": values["game"],
+        "meters": tuple(
+            MeterValue(code, 0, None) if code == 0x3E else MeterValue(code, 9, 1000 + code) for code in values["meters"]
+        ),
+    }
+
+
+ANSWERS: dict[int, Any] = {
+    0x01: Ack(),
+    0x0E: Ack(),
+    0x1A: {"credits": 0},
+    0x1F: {
+        "game_id": "AT", "additional_id": "000", "denomination": 1, "max_bet": 5, "progressive_group": 0,
+        "game_options": 0, "paytable_id": "P12345", "base_percentage": "9250",
+    },
+    0x51: {"games": 0},
+    0x54: {"version": "602", "serial": "XA-1234"},
+    0xA0: {"game": 0, "features": bytes.fromhex("000808000000")},
+    0x6F: _meters,
+    0xAF: _meters,
+}  # fmt: skip
 
 
 def hexes(codes) -> str:
@@ -182,6 +220,40 @@ def test_a_line_that_goes_on_loses_only_where_it_tells_a_gap(seed):
         if missing > 0:
             assert stored.gaps, f"machine {address}: {missing} lost without a word"
     assert lost > 0, "a wire this bad loses something; else this test shows nothing"
+
+
+CODES = (0x00, 0x01, 0x02, 0x05, 0x06, 0x0B, 0x0C, 0x1C, 0x1D, 0x22, 0x23, 0x24, 0x0D, 0x80, 0x3E)
+
+
+@pytest.mark.parametrize("repeats", ["command", "frame"])
+@pytest.mark.parametrize("seed", range(6))
+def test_conversations_get_through_a_bad_wire_beside_the_exceptions_and_read_what_the_machine_has(seed, repeats):
+    weather = Weather(host_lost=0.04, answer_lost=0.04, answer_damaged=0.04)
+    hall = Hall(2, seed, weather, LineRules(), egm=EgmRules(queue_max=500, repeat_compares=repeats))
+    wire = hall.wire
+    begun = {}
+    hall.play(8.0, every_s=3.0)
+    for _ in range(15):
+        assert wire.host is not None
+        for address in (1, 2):
+            begun[address, wire.host.begin(address, Identify())] = Identified
+            begun[address, wire.host.begin(address, ReadMeters(CODES))] = MetersRead
+            begun[address, wire.host.begin(address, Control(SHUTDOWN))] = Done
+        hall.play(20.0, every_s=3.0)
+    hall.settle()
+    hall.check(repeats_max=sum(isinstance(event, SilenceBegan) for _, event in wire.told))
+    finished = {(e.address, e.token): e.outcome for _, e in wire.told if isinstance(e, Finished)}
+    assert set(finished) == set(begun), "each ends once, in one way or another"
+    good = {key: outcome for key, outcome in finished.items() if isinstance(outcome, begun[key])}
+    assert {type(outcome) for key, outcome in finished.items() if key not in good} <= {NoAnswer}
+    assert len(good) > 0.6 * len(begun)
+    for outcome in good.values():
+        if isinstance(outcome, Identified) and not outcome.damaged | outcome.unsupported:
+            assert (outcome.serial, outcome.denomination_code, outcome.games) == ("XA-1234", 1, 0)
+        if isinstance(outcome, MetersRead):
+            assert outcome.unread == () or not outcome.coherent
+            assert all(reading.value == 1000 + reading.code for reading in outcome.readings)
+            assert (0, 0x3E) in outcome.unsupported or (0, 0x3E) in outcome.unread
 
 
 def test_an_exception_may_be_overtaken_by_a_priority_exception_in_the_crash_and_is_still_known_again():
