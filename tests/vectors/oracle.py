@@ -138,8 +138,6 @@ def request(frame):
         return address, command, {"game": bcd(frame, 3, 2)}
     if command == 0xB4:
         return address, command, {"game": bcd(frame, 3, 2), "category": bcd(frame, 5, 2)}
-    if command == 0xB4:
-        return address, command, {"game": bcd(frame, 3, 2), "category": bcd(frame, 5, 2)}
     if command == 0x08:
         return address, command, {"mask": part(frame, 3, 4), "action": frame[6]}
     if command == 0x09:
@@ -264,25 +262,6 @@ def wager_category(frame):
     }
 
 
-def reel_stops(frame):
-    """Nine stops, older machines five (X5)."""
-    if len(frame) not in (13, 9):
-        raise ValueError("length")
-    return {"stops": frame[2:-2]}
-
-
-def wager_category(frame):
-    end, size = counted(frame), part(frame, 12, 1)[0]
-    if size > 9 or end != 13 + size:
-        raise ValueError("size")
-    return {
-        "game": bcd(frame, 4, 2),
-        "category": bcd(frame, 6, 2),
-        "payback": text(frame, 8, 4),
-        "coin_in": [0, size, bcd(frame, 13, size)] if size else [0, 0],
-    }
-
-
 def extended_game(frame):
     end = counted(frame)
     found = {
@@ -336,7 +315,6 @@ LAYOUTS = {
     0xB1: lambda f: {"denomination": f[2]},
     0xB2: number_list("denominations", 1, binary),
     0xB3: lambda f: {"denomination": f[2]},
-    0xB4: wager_category,
     0xB4: wager_category,
     0xB5: extended_game,
 }  # fmt: skip

@@ -32,15 +32,12 @@ def _plain(value):
 
 def ours(values):
     """As our codec gives them: tuples, and meters of replies as MeterValue."""
-    return {
-        name: _item(value["meter"]) if isinstance(value, dict) and "meter" in value else _ours(plain({name: value})[name])
-        for name, value in values.items()
-    }
+    return {name: _ours(value) for name, value in values.items()}
 
 
-def _ours(name, value):
-    if name == "coin_in" and isinstance(value, list):
-        return _item(value)
+def _ours(value):
+    if isinstance(value, dict):
+        return _item(value["meter"]) if "meter" in value else bytes.fromhex(value["hex"])
     return tuple(_item(item) for item in value) if isinstance(value, list) else value
 
 
