@@ -195,8 +195,7 @@ class Host(Hearing):
                     self._last_to = self._link = self._quick = link
                     link.last_was_long = False
                     link.polls += 1
-                    at = link.next_at + link.interval_s + self._phase_slack_s
-                    link.next_at = at if at > now + link.interval_s else now + link.interval_s
+                    link.next_at = now + link.interval_s
                     self._sent_at = self._first_try_at = now
                     self._turn = link.turn
                     self._poll = None
