@@ -305,10 +305,12 @@ class Hearing:
             "reason": wire.silence_reason,
         }
         wire.silence_reason = "three_tries"
+        wire.silent = True
         heard.found.append(Fact("hall.line.silent.v1", f"line/{wire.name}", at, data))
         self._board.update_line(wire.name, state="silent", since=stamp(at))
 
     def _silence_ended(self, wire: Wire, _event: SilenceEnded, at: datetime, _now: float, _heard: _Heard) -> None:
+        wire.silent = False
         self._board.update_line(wire.name, state="up", since=stamp(at))
 
     def _counted(self, _wire: Wire, _event: SasEvent, _at: datetime, _now: float, _heard: _Heard) -> None:

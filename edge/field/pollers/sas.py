@@ -60,6 +60,8 @@ class Wire:
     "When the last turn of this line came to its end; the watchdog's proof that it moves."
     silence_reason: str = "unclean_stop"
     "Why the next silence of this line begins."
+    silent: bool = False
+    "On purpose, since the last SilenceBegan: a line that is opened again goes on being so."
     chatter: int = 0
     "Bytes nobody asked for since the last record of them."
     chatter_at: float = 0.0

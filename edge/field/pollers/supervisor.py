@@ -21,6 +21,7 @@ from edge.hall.shapes import Json
 from protocols.errors import LineError, LineLost
 from protocols.line.line import Line
 from protocols.line.tap import Tap, TapRecord
+from protocols.sas.events import SilenceBegan
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
@@ -100,16 +101,18 @@ class Supervisor:
         tap = Tap(line, self._sinks.get(wire.name))
         wire.line = tap
         opening.pause_s = FIRST_PAUSE_S
+        opening.reopened += opening.was_open
+        state = "silent" if wire.silent else "up"
+        self._board.update_line(
+            wire.name, state=state, error=None, since=stamp(self._clock.wall()), reopened=opening.reopened
+        )
         if opening.was_open:
-            opening.reopened += 1
-            wire.silence_reason = "reopened"
             events = wire.host.line_reopened(now)
+            if any(isinstance(event, SilenceBegan) for event in events):
+                wire.silence_reason = "reopened"
             if events:
                 self._hearing.heard(wire, events, now)
         opening.was_open = True
-        self._board.update_line(
-            wire.name, state="up", error=None, since=stamp(self._clock.wall()), reopened=opening.reopened
-        )
         if opening.told:
             data: dict[str, Json] = {
                 "line": wire.name,
