@@ -113,10 +113,19 @@ class Dispatch:
         )
 
     def resume(self, commands: list[Command]) -> None:
-        """After a start: what was admitted and has no outcome goes to the desk again; all of them may be repeated."""
+        """After a start: what was admitted and has no outcome goes to the desk again; all of them may be repeated.
+
+        What can no longer be done, because its machine or its kind is not here any more, ends as failed.
+        """
         for command in commands:
             order = self.orders.get(command.kind)
-            if order is not None and command.body.get("asset") in self._hearing.seats:
+            asset = command.body.get("asset")
+            ref = CommandRef(command.central, command.command_id, command.kind)
+            if order is None:
+                self._fail(ref, asset, "unknown-kind", f"This version has no command {command.kind!r}.")
+            elif asset not in self._hearing.seats:
+                self._fail(ref, asset, "not-found", f"No machine {asset} is enrolled here any more.")
+            else:
                 self._put(self._slip(command, order))
 
     def expire(self) -> None:
@@ -143,17 +152,20 @@ class Dispatch:
             self._hearing.ask(slip)
         except DeskFull as full:
             assert slip.command is not None
-            now = self._clock.wall()
-            data: dict[str, Json] = {
-                "central": slip.command.central,
-                "command_id": slip.command.command_id,
-                "kind": slip.command.kind,
-                "asset": slip.request.asset,
-                "error": full.slug,
-                "text": str(full),
-            }
-            fact = Fact("hall.command.failed.v1", f"egm/{slip.request.asset}", now, data)
-            self._record([CommandEnded(slip.command.central, slip.command.command_id, fact)])
+            self._fail(slip.command, slip.request.asset, full.slug, str(full))
+
+    def _fail(self, ref: CommandRef, asset: int | None, error: str, text: str) -> None:
+        data: dict[str, Json] = {
+            "central": ref.central,
+            "command_id": ref.command_id,
+            "kind": ref.kind,
+            "asset": asset,
+            "error": error,
+            "text": text,
+        }
+        subject = f"command/{ref.command_id}" if asset is None else f"egm/{asset}"
+        fact = Fact("hall.command.failed.v1", subject, self._clock.wall(), data)
+        self._record([CommandEnded(ref.central, ref.command_id, fact)])
 
     def _slip(self, command: Command, order: Order) -> Slip:
         return Slip(

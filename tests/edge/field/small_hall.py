@@ -231,6 +231,8 @@ def a_hall(
     hall = SmallHall(books, wires, board, desk, hearing, poller, supervisor, dispatch)
     for name in wires.wires:
         here = [egm for egm in books.registry.egms if egm.line == name]
+        if not here:
+            continue
         start = Start.CLEAN if name in books.registry.clean_lines else Start.UNCLEAN
         last = {egm.address: books.registry.last_exceptions.get(egm.asset) for egm in here}
         host = Host([egm.address for egm in here], rules, now=clock.now, start=start, last_exceptions=last)
