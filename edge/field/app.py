@@ -213,6 +213,8 @@ class Field:
                 reply_within_s=line.reply_within_ms / 1000,
                 silence_s=line.silence_ms / 1000,
                 after_three_tries=line.after_three_tries,
+                # Each line a slightly other period: lines that fell due together drift apart again, no tick stays crowded.
+                phase_slack_s=0.001 + 0.002 * (place * 618 % 1000) / 1000,
             )
             start = Start.CLEAN if clean else Start.UNCLEAN
             opens_at = now + (rules.clean_pause_s if clean else rules.silence_s)

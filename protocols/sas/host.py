@@ -195,7 +195,8 @@ class Host(Hearing):
                     self._last_to = self._link = self._quick = link
                     link.last_was_long = False
                     link.polls += 1
-                    link.next_at = now + link.interval_s
+                    at = link.next_at + link.interval_s + self._phase_slack_s
+                    link.next_at = at if at > now + link.interval_s else now + link.interval_s
                     self._sent_at = self._first_try_at = now
                     self._turn = link.turn
                     self._poll = None
@@ -282,7 +283,7 @@ class Host(Hearing):
             self._poll = poll.poll
         link.last_was_long = poll is not None
         link.polls += 1
-        link.next_at = now + link.interval_s
+        link.next_at = max(link.next_at + link.interval_s + self._phase_slack_s, now + link.interval_s)
         if self._noise:
             self._noise -= 1
         self._last_to = self._link = link

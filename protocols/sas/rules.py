@@ -29,6 +29,9 @@ class LineRules:
     quiet_s: float = 0.030
     """After a time-out or a stray character nothing leaves before the line was quiet so long: a late answer must not
     meet the next poll."""
+    phase_slack_s: float = 0.002
+    """A machine's next poll is due so much after its interval, counted from when the last one was due. Counted from when it
+    left, lines served in one tick would fall due together for ever, and more with each tick that is late."""
     turnaround_s: float = 0.002
     "Between the end of an answer and the next frame."
     tries: int = 3

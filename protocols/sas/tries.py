@@ -32,6 +32,7 @@ class Tries:
         self._only = links[0] if len(links) == 1 else None
         self._schedule = Schedule(links, first_poll_at=first_poll_at)
         self._turnaround_s = rules.turnaround_s
+        self._phase_slack_s = rules.phase_slack_s
         self._reply_within_s = rules.reply_within_s
         self._confirms_always = rules.confirm == "always"
 
