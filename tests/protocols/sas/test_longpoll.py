@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.errors import BadField, BadLength
@@ -18,10 +18,13 @@ EACH = pytest.mark.parametrize("poll", POLLS, ids=[f"{poll.code:02X}" for poll i
 ANSWERED = pytest.mark.parametrize(
     "poll", [p for p in POLLS if p.reply is not None], ids=[f"{p.code:02X}" for p in POLLS if p.reply is not None]
 )
+FEW = settings(max_examples=30)
+"""For each of some sixty polls."""
 ADDRESSES = st.integers(1, 127)
 
 
 @EACH
+@FEW
 @given(data=st.data(), address=ADDRESSES)
 def test_a_request_is_read_as_it_was_written(poll, data, address):
     values = data.draw(requests(poll))
@@ -36,6 +39,7 @@ def test_a_request_is_read_as_it_was_written(poll, data, address):
 
 
 @ANSWERED
+@FEW
 @given(data=st.data(), address=ADDRESSES)
 def test_an_answer_is_read_as_it_was_written(poll, data, address):
     values = data.draw(replies(poll))
@@ -59,6 +63,7 @@ def test_a_read_poll_is_two_bytes_and_carries_nothing(poll):
 
 
 @EACH
+@FEW
 @given(
     data=st.binary(max_size=40), at=st.integers(0, 5), cut=st.integers(0, 5), counted=st.booleans(), reply=st.booleans()
 )

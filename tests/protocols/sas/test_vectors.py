@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.errors import BadLength, FrameError
@@ -92,6 +92,7 @@ def ours_or_refused(read):
 
 
 @EACH
+@settings(max_examples=40)
 @given(data=st.data())
 def test_oracle_and_codec_take_and_refuse_the_same_replies_whatever_happened_to_the_bytes(row, data):
     if row["status"] != "data":
@@ -110,6 +111,7 @@ def test_oracle_and_codec_take_and_refuse_the_same_replies_whatever_happened_to_
 
 
 @EACH
+@settings(max_examples=40)
 @given(data=st.data())
 def test_oracle_and_codec_take_and_refuse_the_same_requests_whatever_happened_to_the_bytes(row, data):
     body = bytearray.fromhex(row["request"])
