@@ -119,12 +119,13 @@ class Dispatch:
         """
         for command in commands:
             order = self.orders.get(command.kind)
-            asset = command.body.get("asset")
+            named = command.body.get("asset")
+            asset = named if isinstance(named, int) else None
             ref = CommandRef(command.central, command.command_id, command.kind)
             if order is None:
                 self._fail(ref, asset, "unknown-kind", f"This version has no command {command.kind!r}.")
             elif asset not in self._hearing.seats:
-                self._fail(ref, asset, "not-found", f"No machine {asset} is enrolled here any more.")
+                self._fail(ref, asset, "not-found", f"No machine {named!r} is enrolled here any more.")
             else:
                 self._put(self._slip(command, order))
 
