@@ -55,9 +55,11 @@ class ExceptionQueue:
         """Raise an exception. Class P goes before everything queued; Q is queued, and so is Q/P unless configured."""
         row = EXCEPTIONS.get(code)
         if code in self._also or (row is not None and row.klass == "P"):
-            if len(self._priority) >= self._limit:
-                # Only 70 itself never makes room: it says that something was lost.
-                self._lose(self._priority.pop(0 if self._priority[0].code != OVERFLOW else 1))
+            # The 70 of an overflow takes no room and never makes room: it says that something was lost.
+            waiting = [entry for entry in self._priority if entry.serial >= 0]
+            if len(waiting) >= self._limit:
+                self._priority.remove(waiting[0])
+                self._lose(waiting[0])
             self._priority.append(Entry(code, serial))
             return
         if len(self._fifo) >= self._limit:

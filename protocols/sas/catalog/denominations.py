@@ -28,4 +28,4 @@ BILLS: Mapping[int, int] = {number // 10 << 4 | number % 10: value for number, v
 """Packed BCD code of a bill -> its value in units of the currency. We send these."""
 
 BILL_ALIASES: Mapping[int, int] = {number: value for number, value in enumerate(_BILLS) if number & 0x0F > 9}
-"""The same numbered in binary, 0A to 0F, as one source has it (QUIRKS: bill codes): understood, never sent."""
+"""The same numbered in binary, 0A to 0F, as one source has it (QUIRKS X3): understood, never sent."""
