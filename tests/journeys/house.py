@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import sqlite3
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from email.message import Message
 from typing import Any
 
 from simulators.central.commands import make
@@ -144,7 +144,7 @@ class House(Stage):
 class Answer:
     """Status, headers and body of an HTTP answer."""
 
-    def __init__(self, status: int, headers: Mapping[str, str] | http.client.HTTPMessage, body: bytes) -> None:
+    def __init__(self, status: int, headers: Message, body: bytes) -> None:
         self.status = status
         self.headers = headers
         self.body = body
