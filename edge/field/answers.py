@@ -44,6 +44,8 @@ class Answers:
         self._poller = poller
         self._supervisor = supervisor
         self.tracer: Tracer | None = None
+        self.dropped: Mapping[str, int] = {}
+        "Callers of the seam that were sent away, by reason; the seam counts."
         self._asked_at = poller.lateness.mark()
 
     async def advance(self, asked: Advance, _caller: Caller) -> Advanced:
@@ -99,6 +101,7 @@ class Answers:
             "commits": self._writer.commits,
             "waiting": self._writer.waiting,
             "refused": self._journal.refused,
+            "callers_dropped": dict(self.dropped),
             "pid": os.getpid(),
         }
 

@@ -160,6 +160,7 @@ class Field:
         answers = Answers(self.journal, self.writer, self.dispatch, self.poller, self.supervisor)
         socket = Path(settings.gateway.run_directory) / "field.sock"
         self.seam = SeamServer(socket, answers, self.board, _version(), on_bug=_note_bug)
+        answers.dropped = self.seam.dropped
         answers.tracer = lambda line, r: self.seam.trace(line, r.at, r.direction, r.data, r.flags)
         await self.seam.start()
         self.writer.on_commit = self._head_moved

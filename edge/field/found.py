@@ -44,6 +44,8 @@ class SnapshotFound:
     "Worth of a credit when the meters were read; None: the machine does not tell."
     readings: Sequence[Reading]
     unsupported: Sequence[int]
+    follows: bool = False
+    "The one before was read in this run and the wall clock has not jumped since: the time between is known for certain."
 
 
 @dataclass(frozen=True, slots=True)

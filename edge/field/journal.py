@@ -153,7 +153,7 @@ class Journal:
                 because=found.because,
                 coherent=found.coherent,
                 denomination=found.denomination,
-                clock_trusted=page.clock != "untrusted",
+                clock_trusted=found.follows or page.clock != "untrusted",
             ),
             pace=self._pace,
         )

@@ -119,6 +119,7 @@ class Rounds:
         step = self._clock.step()
         if step is None:
             return
+        self._hearing.clock_stepped()
         offset = (step.days * 86_400 + step.seconds) * 1000 + step.microseconds // 1000
         data: dict[str, Json] = {"offset_ms": offset, "clock": self._clock.quality()}
         self._record([Fact("hall.gateway.clock.stepped.v1", self._subject, self._clock.wall(), data)])

@@ -43,8 +43,8 @@ from protocols.sas.frame import encode_poll, general_poll
 from protocols.sas.hearing import Hearing
 from protocols.sas.link import ANY_CODE, Link, LinkStats
 from protocols.sas.rules import LINK_DOWN_S, LineRules
-from protocols.sas.schedule import RESYNC, Turn
 from protocols.sas.tries import ALMOST_DOWN_S, UP
+from protocols.sas.turn import RESYNC, Turn
 
 __all__ = ["Host", "LinkStats", "Start", "Turn"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from protocols.sas.conversations.base import Poll, Talk
-    from protocols.sas.schedule import Turn
+    from protocols.sas.turn import Turn
 
 
 class LinkState(Enum):

@@ -14,7 +14,8 @@ from protocols.sas.events import Finished, Gap, LinkDown, LinkUp, Outcome, SasEv
 from protocols.sas.link import Happening, Link, LinkState
 from protocols.sas.longpoll import LongPoll
 from protocols.sas.rules import LINK_DOWN_S, LineRules
-from protocols.sas.schedule import RESYNC, Schedule
+from protocols.sas.schedule import Schedule
+from protocols.sas.turn import RESYNC
 from protocols.sas.unasked import Unasked
 
 UP = LinkState.UP

@@ -66,6 +66,8 @@ class Seat:
     worth: Denomination | None = None
     exceptions: int = 0
     review: int = 0
+    follows: bool = False
+    "Its meters were read in this run, and the wall clock has not jumped since."
 
 
 @dataclass(slots=True)
@@ -342,7 +344,9 @@ class Hearing:
             heard.found.append(translate.identity(seat.egm.asset, outcome, at))
             seat.egm = replace(seat.egm, identified_at=stamp(at))
         elif isinstance(outcome, MetersRead) and isinstance(slip.request, ReadMeters):
-            heard.found.append(translate.snapshot(seat.egm.asset, outcome, slip.request, worth=seat.worth, time=at))
+            found = translate.snapshot(seat.egm.asset, outcome, slip.request, worth=seat.worth, time=at)
+            heard.found.append(replace(found, follows=seat.follows))
+            seat.follows = True
             seat.next_snapshot_at = now + self._habits.snapshot_every_s
         elif isinstance(slip.request, (Enable, Disable)) and outcome.ok:
             self._board.update_egm(seat.egm.asset, enabled=isinstance(slip.request, Enable))
@@ -400,6 +404,11 @@ class Hearing:
         seat.wire.host.begin(seat.egm.address, talk)
         if self.poller is not None:
             self.poller.touch(seat.wire)
+
+    def clock_stepped(self) -> None:
+        """The wall clock jumped: how long ago the last meters were read is not known any more."""
+        for seat in self._seats.values():
+            seat.follows = False
 
     def stop(self) -> None:
         """Begin nothing new."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protocols.sas.link import ANY_CODE, NO_CODE, TRANSITIONS, Happening, Link, LinkState
-from protocols.sas.schedule import Turn
+from protocols.sas.turn import Turn
 
 
 def a_link(proof: tuple[int, ...] = (0x1A, 0x1F)) -> Link:

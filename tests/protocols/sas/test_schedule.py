@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from protocols.sas.link import Link
-from protocols.sas.schedule import RESYNC, Schedule, Turn
+from protocols.sas.schedule import Schedule
+from protocols.sas.turn import RESYNC, Turn
 
 
 def links(count: int) -> list[Link]:
