@@ -16,7 +16,6 @@ from enum import Enum
 from typing import Literal, TypeAlias
 
 from protocols.errors import FrameError
-from protocols.sas.crc import crc_holds
 from protocols.sas.egm_queue import QUEUE_MAX, Entry, ExceptionQueue
 from protocols.sas.frame import decode_poll, encode_ack, encode_busy, encode_nack, encode_reply, poll_size
 from protocols.sas.longpoll import LongPoll, Values
@@ -256,8 +255,6 @@ class EgmPort:
 
     def _broadcast(self, frame: bytes) -> None:
         self._foreign()
-        if not crc_holds(frame):
-            return
         try:
             poll, _, values = decode_poll(frame)
         except FrameError:

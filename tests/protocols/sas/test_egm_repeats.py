@@ -2,6 +2,8 @@
 
 import pytest
 
+from protocols.errors import BadField
+from protocols.sas.frame import decode_poll
 from tests.support.port import Cable, checked
 
 CREDITS = "01 1A 00 00 14 51 3E 4D"  # 1451 credits
@@ -201,3 +203,17 @@ def test_a_broadcast_that_is_damaged_or_not_for_all_changes_nothing(frame):
     cable = Cable()
     assert cable.send(frame) is None
     assert cable.asked == []
+
+
+def test_a_long_poll_begins_with_an_address_and_never_with_a_general_poll():
+    assert decode_poll(bytes.fromhex("7F 1A"))[1] == 127
+    for frame in ("80 1A", "81 1A", "FF 1A"):
+        with pytest.raises(BadField, match="address 0 to 127"):
+            decode_poll(bytes.fromhex(frame))
+
+
+def test_a_machine_that_would_tell_nonsense_says_nothing_shorter_instead():
+    cable = Cable()
+    cable.tells[0x56] = {"games": (1, "2", 3)}
+    with pytest.raises(BadField, match="game holds 0 to 9999, not '2'"):
+        cable.send("01 56")
