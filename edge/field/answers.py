@@ -101,6 +101,7 @@ class Answers:
             "commits": self._writer.commits,
             "waiting": self._writer.waiting,
             "refused": self._journal.refused,
+            "commands_refused": dict(self._dispatch.refused),
             "callers_dropped": dict(self.dropped),
             "pid": os.getpid(),
         }

@@ -110,3 +110,12 @@ class Desk:
         """Requests of this machine that have no outcome yet."""
         tray = self._trays.get(asset)
         return 0 if tray is None else len(tray.waiting) + (tray.under_way is not None)
+
+    @property
+    def commands(self) -> int:
+        """Commands of all machines that have no outcome yet."""
+        return sum(
+            slip.command is not None
+            for tray in self._trays.values()
+            for slip in (*tray.waiting, *((tray.under_way,) if tray.under_way else ()))
+        )

@@ -6,6 +6,7 @@ Over a broker every command must carry a signature that holds; over HTTP the key
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,7 +72,8 @@ class Dispatch:
         self._record = record
         self._clock = clock
         self._keys = keys
-        self._open = 0
+        self.refused: Counter[str] = Counter()
+        "Commands that were not taken since the start of the field, by code."
         body = checker(devices.ASSET_BODY)
         self.orders: Mapping[str, Order] = {
             "egm.enable": Order(body, lambda b: devices.enable(dict(b), hall_time())),
@@ -82,6 +84,12 @@ class Dispatch:
 
     async def admit(self, raw: bytes, via: Via) -> Admitted:
         """Take a command in. What came in never raises; the decision is on disk when it returns."""
+        answer = await self._decide(raw, via)
+        if answer.status not in ("admitted", "repeated"):
+            self.refused[answer.status] += 1
+        return answer
+
+    async def _decide(self, raw: bytes, via: Via) -> Admitted:
         try:
             command = parse(raw)
             self._check_signature(command, via)
@@ -98,6 +106,8 @@ class Dispatch:
         slip = self._slip(command, order)
         if self._desk.depth(slip.request.asset) >= 32:
             return _refused(command, "rate-limited", f"Machine {slip.request.asset} has too many requests waiting.")
+        if self._desk.commands >= OPEN_MAX:
+            return _refused(command, "rate-limited", f"{OPEN_MAX} commands have no outcome yet.")
         now = self._clock.wall()
         try:
             admission = await self._write(lambda tx: inbox.admit(tx, command, gateway=self._gateway, now=now))

@@ -150,6 +150,7 @@ async def test_what_is_not_for_us_or_makes_no_sense_is_refused_with_its_code(
     answer = await admit(hall, command(hall, **changed))
     assert answer.status == status
     assert answer.text, "and a sentence"
+    assert hall.dispatch.refused == {status: 1}
     assert inbox_of(hall) == []
     assert hall.books.ask("SELECT max(position) FROM log") == before
     assert hall.desk.depth(17) == 0
@@ -242,6 +243,15 @@ async def test_a_machine_with_a_full_desk_takes_no_more_and_central_is_told(hall
     assert (await admit(hall, command(hall, command_id="c-99"))).status == "rate-limited"
     assert (await admit(hall, command(hall, command_id="c-100", body={"asset": 18}))).status == "admitted"
     assert len(inbox_of(hall)) == 33
+
+
+async def test_all_machines_together_have_a_bound_too(hall: SmallHall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.field.commands.dispatch.OPEN_MAX", 2)
+    assert (await admit(hall, command(hall))).status == "admitted"
+    assert (await admit(hall, command(hall, command_id="c-2", body={"asset": 18}))).status == "admitted"
+    assert (await admit(hall, command(hall, command_id="c-3"))).status == "rate-limited"
+    await hall.go(20, lambda: len(endings(hall)) == 2)
+    assert (await admit(hall, command(hall, command_id="c-3"))).status == "admitted"
 
 
 async def test_after_a_restart_an_open_command_is_done_and_only_once(tmp_path: Path) -> None:
