@@ -349,9 +349,10 @@ class Writer:
             waiters = [item for item in (*self._running, *self._waiting) if item[_AWAITED]]
             self._running = []
             self._waiting.clear()
+        # Whoever owns the writer first: nothing that a waiter does may come before the stop.
+        self._on_fatal(fatal)
         for item in waiters:
             self._to_loop(lambda item=item: item[_DONE](None, fatal))  # type: ignore[misc]  # the default binds early
-        self._on_fatal(fatal)
 
 
 def _primary(error: sqlite3.Error) -> int:
