@@ -11,10 +11,11 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
@@ -102,16 +103,58 @@ def changeable(root: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
+@contextmanager
+def control_groups(name: str) -> Iterator[list[Path]]:
+    """Control groups of our own. Two booted systems in the same ones would kill each other's services."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    tops = [Path(mount[1]) for mount in mounts if mount[2] == "cgroup2" or "name=systemd" in mount[3].split(",")]
+    ours = [top / name for top in tops]
+    for group in ours:
+        group.mkdir(exist_ok=True)
+    yield ours
+    for group in ours:
+        for directory in sorted(group.rglob("*/"), reverse=True):
+            with suppress(OSError):
+                directory.rmdir()
+        with suppress(OSError):
+            group.rmdir()
+
+
 def boot(root: Path, results: Path, within_s: float) -> str:
     """Boot the root with `results` at /results until it powers itself off. Returns the console's text.
 
-    It has no network but its own loopback, and no name that the host's systemd would know. Raises TimeoutExpired.
+    It has no network but its own loopback, and no name that the host's systemd would know. After `within_s` it is
+    switched off, and what it wrote until then has to do.
     """
-    done = subprocess.run(
-        ["systemd-nspawn", "--quiet", f"--directory={root}", "--boot", "--register=no", "--keep-unit",
-         "--link-journal=no", "--private-network", f"--machine=hall-{os.getpid()}", f"--bind={results}:/results",
+    name = f"hall-{os.getpid()}"
+    with control_groups(name) as groups:
+        join = "".join(f"echo $$ >{group}/cgroup.procs; " for group in groups)
+        return _boot(["sh", "-c", f'{join}exec "$@"', "sh"], root, results, name, within_s)
+
+
+def _boot(wrapper: list[str], root: Path, results: Path, name: str, within_s: float) -> str:
+    with subprocess.Popen(
+        [*wrapper, "systemd-nspawn", "--quiet", f"--directory={root}", "--boot", "--register=no", "--keep-unit",
+         "--link-journal=no", "--private-network", f"--machine={name}", f"--bind={results}:/results",
          "--console=pipe"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-        timeout=within_s, check=False,
-    )  # fmt: skip
-    return done.stdout
+    ) as nspawn:  # fmt: skip
+        try:
+            return nspawn.communicate(timeout=within_s)[0]
+        except subprocess.TimeoutExpired:
+            return _switch_off(nspawn)
+        except BaseException:
+            _switch_off(nspawn)
+            raise
+
+
+def _switch_off(nspawn: subprocess.Popen[str]) -> str:
+    """End the system in it as well: killed alone, nspawn would leave it running for ever."""
+    inits = Path(f"/proc/{nspawn.pid}/task/{nspawn.pid}/children").read_text().split()
+    for init in inits:
+        os.kill(int(init), signal.SIGKILL)
+    try:
+        return nspawn.communicate(timeout=10)[0]
+    except subprocess.TimeoutExpired:
+        nspawn.kill()
+        return nspawn.communicate()[0]

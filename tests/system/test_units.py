@@ -111,6 +111,7 @@ def night(installed, tmp_path_factory) -> dict[str, Any]:
     written = results / "facts.json"
     assert written.exists(), f"nothing was written down; the console said:\n{console[-4000:]}"
     facts: dict[str, Any] = json.loads(written.read_text())
+    (roots.CACHE / "night.json").write_text(json.dumps(facts, indent=1))
     print(json.dumps({name: fact for name, fact in facts.items() if name != "journal"}, indent=1))
     print(facts.get("journal", "")[-12_000:])
     assert facts.get("done"), console[-4000:]
@@ -196,6 +197,11 @@ class TestNight:
         assert seen["last_stop"] == "clean"
         assert seen["machine_up_after_s"] is not None
         assert seen["machine_up_after_s"] < 4
+
+    def test_a_restart_that_was_asked_for_renews_both(self, night):
+        seen = step(night, "restarted")
+        assert seen["both_back_after_s"] is not None
+        assert seen["connected_after_s"] is not None
 
     def test_a_wrong_configuration_is_not_tried_again_and_again(self, night):
         seen = step(night, "wrong_configuration")
