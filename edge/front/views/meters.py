@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from protocols.sas.catalog.meter_codes import METERS
-
 from edge.clock import stamp
 from edge.store.meters import last_snapshot, latest_meters, readings_of
 from edge.store.tx import Reader
+from protocols.sas.catalog.meter_codes import METERS
 
 
 def latest(conn: Reader, asset: int) -> list[dict[str, Any]]:

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from protocols.errors import LineBusy, LineLost, LineUnfit
 
+from protocols.errors import LineBusy, LineLost, LineUnfit
 from protocols.line import memory
 from protocols.line.line import CHAR_S, DRAIN_MAX
 from protocols.line.memory import MemoryWire, pair

@@ -1,8 +1,8 @@
 """URLs of the configuration: what opens, and what is said about what does not."""
 
 import pytest
-from protocols.errors import LineUnfit
 
+from protocols.errors import LineUnfit
 from protocols.line import memory
 from protocols.line.line import LineSettings, flags
 from protocols.line.memory import MemoryWire

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
-from protocols.errors import LineLost
 
+from protocols.errors import LineLost
 from protocols.line.capture import Reader, Record
 from protocols.line.line import CHAR_S
 from protocols.line.memory import pair

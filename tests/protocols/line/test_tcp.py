@@ -9,8 +9,8 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from protocols.errors import LineBusy, LineLost, LineUnfit
 
+from protocols.errors import LineBusy, LineLost, LineUnfit
 from protocols.line.line import CHAR_S, DRAIN_MAX, LineSettings
 from protocols.line.open import open_line
 from protocols.line.tcp import Tcp9Line, Tcp9Listener, TcpLine, pairs
