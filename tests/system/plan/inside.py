@@ -112,12 +112,22 @@ def sandbox() -> dict[str, Any]:
         command = ["nsenter", f"--target={pid(unit)}", "--mount", "touch", path]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
+    def executes_from(unit: str, directory: str) -> bool:
+        script = f"cp /bin/true {directory}/program && {directory}/program; told=$?; rm -f {directory}/program; exit $told"
+        command = ["nsenter", f"--target={pid(unit)}", "--mount", "sh", "-c", script]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
     ours = ("/var/lib/hall-edge", "/run/hall-edge", "/etc/hall-edge")
     places = ("/var/lib/hall-edge/x", "/etc/x", "/usr/x", "/opt/x")
     return {
         "field": of(FIELD),
         "front": of(FRONT),
-        "mounts": Path(f"/proc/{pid(FRONT)}/mountinfo").read_text().splitlines(),
+        "executes_from": [
+            (unit, directory)
+            for unit, writable in ((FIELD, "/var/lib/hall-edge"), (FRONT, "/var/cache/hall-edge"))
+            for directory in (writable, "/run/hall-edge", "/tmp", "/var/tmp", "/dev/shm")
+            if executes_from(unit, directory)
+        ],
         "nobody_reads": [path for path in ours if as_nobody(path)],
         "front_writes": [path for path in places if write_from(FRONT, path)],
         "field_writes": [path for path in places if write_from(FIELD, path)],
@@ -167,9 +177,9 @@ def stops(unit: str) -> dict[str, Any]:
     began = time.monotonic()
     run("systemctl", "stop", unit)
     took = round(time.monotonic() - began, 2)
-    told = {"took_s": took, "result": shown(unit, "Result", "ExecMainStatus"), "field_active": active(FIELD),
-            "front_active": active(FRONT)}  # fmt: skip
+    told = {"took_s": took, "result": shown(unit, "Result", "ExecMainStatus"), "field_active": active(FIELD)}
     if unit == FIELD:
+        told["front_gone_after_s"] = until(lambda: shown(FRONT, "ActiveState")["ActiveState"] == "inactive", 5)
         told["stopped"] = log("hall.gateway.stopped.v1")
     return told
 
