@@ -322,6 +322,7 @@ async def test_full_books_refuse_nothing_for_good_so_nothing_is_kept_beside_them
         raise broken
 
     books.hold()
+    await asyncio.sleep(0.02)  # the group that is held must have begun, or the next two would stand in it
     with contextlib.ExitStack() as stack:
         stack.callback(books.let_go)
         books.writer.submit(full, lambda _result, _error: None)
