@@ -57,7 +57,7 @@ mmdebstrap --quiet --mode=root --variant=minbase --include=git,ca-certificates,p
 
 # What this machine needs to reach packages, it has been told somewhere: the same places are used in there.
 [ -z "$SOURCES" ] || {
-    rm -f "$ROOT/etc/apt/sources.list"
+    rm -f "$ROOT/etc/apt/sources.list" "$ROOT"/etc/apt/sources.list.d/*
     for file in $SOURCES; do
         cp "$file" "$ROOT$file"
     done
