@@ -40,7 +40,7 @@ class BadMachine:
     def tables(self) -> str:
         """Its part of the gateway's configuration."""
         return (
-            f'[[line]]\nname = "BAD"\nurl = "tcp9:127.0.0.1:{self.port}"\npoll_ms = 40\n\n'
+            f'[[line]]\nname = "BAD"\nurl = "tcp9:127.0.0.1:{self.port}"\npoll_ms = 40\nreply_within_ms = 250\n\n'
             f'[[egm]]\nasset = {self.asset}\nline = "BAD"\naddress = 1\n'
         )
 

@@ -8,12 +8,14 @@ import sqlite3
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 
 from simulators.central.commands import make
 from sync.commands import Command, encode
-from tests.harness.processes import wait_until
+from tests.harness.gateway import Gateway
+from tests.harness.processes import python, wait_until
 from tests.harness.stage import Stage
 
 LEFT, RIGHT = 100_401, 100_402
@@ -38,8 +40,31 @@ location = "2"
 """
 
 
+@dataclass(slots=True)
 class House(Stage):
-    """Two machines, field, front, one central that pulls."""
+    """Two machines, field, front, one central that pulls. ``beside``: further tables of the gateway's configuration."""
+
+    beside: str = ""
+
+    def open(self) -> None:
+        """As the stage does, without a broker, and patient with a loaded box: a late answer is not what is tested."""
+        self.logs.mkdir(parents=True, exist_ok=True)
+        tables = self.directory / "floor.toml"
+        self._start(
+            "hall",
+            python(
+                "-m", "simulators", "hall", self.scenario, "--control", str(self.control),
+                "--gateway-config", str(tables), "--book", str(self.directory / "hall.book"),
+            ),
+        )  # fmt: skip
+        self.wait("the hall is open", lambda: tables.exists() and self.control.exists())
+        patient = tables.read_text(encoding="utf-8").replace("poll_ms", "reply_within_ms = 250\npoll_ms")
+        self.gateway = Gateway(self.directory / "gateway", patient + self.beside, meters_every_s=self.meters_every_s)
+        self.gateway.write()
+        for part in ("field", "front"):
+            self.processes[part] = self.gateway.process(part, self.logs)
+            self.processes[part].start()
+        self._start_centrals()
 
     def wait_for_machines(self, *assets: int) -> None:
         """Both are identified and their meters are at central: what comes now comes from the test."""
@@ -69,7 +94,7 @@ class House(Stage):
             if event["type"].startswith(kind) and (asset is None or event["subject"] == f"egm/{asset}")
         ]
 
-    def wait_at_central(self, kind: str, count: int = 1, *, asset: int | None = None, within_s: float = 5.0) -> float:
+    def wait_at_central(self, kind: str, count: int = 1, *, asset: int | None = None, within_s: float = 20.0) -> float:
         """Until so many events of a kind are there; seconds it took."""
         return wait_until(
             f"{count} {kind} at central",
@@ -137,7 +162,7 @@ class House(Stage):
         """How a command ended, by central's book."""
         return [e for e in self.at_central("hall.command.") if e["data"]["command_id"] == command.command_id]
 
-    def wait(self, what: str, ready: Callable[[], bool], within_s: float = 10.0) -> float:
+    def wait(self, what: str, ready: Callable[[], bool], within_s: float = 20.0) -> float:
         return wait_until(what, ready, within_s=within_s)
 
 

@@ -76,8 +76,16 @@ class Books:
 
     def hold(self) -> None:
         """The group that begins now ends only at ``let_go``; what comes meanwhile waits in the next."""
-        held = self._held = threading.Event()
-        self.writer.submit(lambda _tx: held.wait(20), lambda _result, _error: None, urgent=True)
+        held, begun = threading.Event(), threading.Event()
+        self._held = held
+
+        def wait(_tx: Transaction) -> None:
+            begun.set()
+            held.wait(20)
+
+        self.writer.submit(wait, lambda _result, _error: None, urgent=True)
+        # Or the next piece of work could still join this group.
+        assert begun.wait(10)
 
     def let_go(self) -> None:
         if self._held is not None:
