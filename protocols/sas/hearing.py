@@ -30,7 +30,9 @@ class Hearing(Tries):
         link = self._quick
         if link is not None and len(chars) == 1:
             value, wakeup, _ = chars[0]
-            if (value == 0x00 or value == 0x1F) and not wakeup and not self._buffer and self.awaiting:
+            is_idle = (value == 0x00 or value == 0x1F) and not wakeup
+            # Strays that wait to be told go the long way, or a line that is idle again would never tell of them.
+            if is_idle and not self._buffer and self.awaiting and not self._unasked.count:
                 self._quick = self._link = None
                 self.awaiting = False
                 link.answers += 1

@@ -16,16 +16,17 @@ CHIRP_EVERY_S = 5.0
 class Unasked:
     """Collects strays and chirps of one line and says when the next may be told."""
 
-    __slots__ = ("_chirped_at", "_count", "_data", "_told_at")
+    __slots__ = ("_chirped_at", "_data", "_told_at", "count")
 
     def __init__(self) -> None:
         self._data = bytearray()
-        self._count = 0
+        self.count = 0
+        "Strays not told of yet."
         self._told_at = float("-inf")
         self._chirped_at: dict[int, float] = {}
 
     def stray(self, value: int) -> None:
-        self._count += 1
+        self.count += 1
         if len(self._data) < TOLD_MAX:
             self._data.append(value)
 
@@ -37,8 +38,8 @@ class Unasked:
 
     def tell(self, now: float, events: list[SasEvent]) -> None:
         """Tell of the strays since last time, at most once a second."""
-        if self._count and now - self._told_at >= STRAY_EVERY_S:
+        if self.count and now - self._told_at >= STRAY_EVERY_S:
             self._told_at = now
-            events.append(Stray(bytes(self._data), self._count))
+            events.append(Stray(bytes(self._data), self.count))
             self._data.clear()
-            self._count = 0
+            self.count = 0

@@ -42,8 +42,11 @@ class Port:
         self.line = TtyLine(self.path, name="A", settings=settings, now=self.clock(), clock=self.clock)
 
     def heard(self, within_s=1.0) -> bytes:
-        ready, _, _ = select.select([self.master], [], [], within_s)
-        return os.read(self.master, 4096) if ready else b""
+        """What has come by then, and what belongs to it: a pty may hand one write on in pieces."""
+        came = b""
+        while select.select([self.master], [], [], 0.03 if came else within_s)[0]:
+            came += os.read(self.master, 4096)
+        return came
 
     def parity(self) -> str:
         flags = termios.tcgetattr(self.master)[2]
