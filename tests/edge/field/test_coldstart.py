@@ -16,6 +16,7 @@ import pytest
 from edge import exit_codes
 from edge.field.coldstart import SecondField, migrate, open_books
 from tests.edge.field.books import settings_for
+from tests.harness.processes import REPOSITORY
 
 HOLD_IT = """
 import fcntl, os, sys
@@ -58,6 +59,27 @@ def test_a_second_field_on_the_same_books_is_refused(tmp_path: Path) -> None:
         assert not (state / "hall.db").exists(), "it may not even look at the books"
         assert migrate(settings) == exit_codes.STORAGE
     books = open_books(settings)  # the other is gone, and the lock with it
+    os.close(books.lock_fd)
+
+
+TRY_IT = """
+import sys
+from pathlib import Path
+from edge.field.coldstart import SecondField, open_books
+from tests.edge.field.books import settings_for
+try:
+    open_books(settings_for(Path(sys.argv[1])))
+except SecondField as second:
+    print(second.slug)
+"""
+
+
+def test_the_lock_a_field_takes_keeps_every_other_process_out(tmp_path: Path) -> None:
+    books = open_books(settings_for(tmp_path))
+    tried = subprocess.run(
+        [sys.executable, "-c", TRY_IT, str(tmp_path)], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert tried.stdout == "second-field\n", tried.stderr
     os.close(books.lock_fd)
 
 
