@@ -1,7 +1,7 @@
 """Who may do what: API keys with their scopes, for every face of the gateway alike.
 
 A key is `hek_<id>_<secret>`: the id in clear for look-up and audit, the secret 32 random bytes, shown once and kept
-only as HMAC-SHA-256 under the front's access key. A slow hash would buy nothing against 256 random bits (security 3).
+only as HMAC-SHA-256 under the front's access key. A slow hash would buy nothing against 256 random bits .
 The answer to a wrong key is the same, and takes as long, as to an unknown one.
 """
 

@@ -15,7 +15,7 @@ from sync.envelope import Cursor
 
 BATCH_EVENTS: Final = 200
 BATCH_BYTES: Final = 120_000
-"Decisions 17. An event has at most 64 KiB, so one always fits; one that did not would travel alone."
+"Rule 17. An event has at most 64 KiB, so one always fits; one that did not would travel alone."
 WINDOW: Final = 4
 "Batches sent and not confirmed: enough to fill a line of 100 ms, little enough to keep memory flat."
 LIVE_CATCH_UP: Final = 200

@@ -46,7 +46,7 @@ __all__ = [
 
 PAGE_EVENTS = 200
 PAGE_BYTES = 120_000
-"Decisions 17: a batch of the ordered lane."
+"Rule 17: a batch of the ordered lane."
 
 
 class Advanced(NamedTuple):

@@ -197,7 +197,7 @@ class Field:
         )
 
     def _build_lines(self) -> list[str]:
-        """A host for each SAS line that has machines. Returns the lines that stay silent first (decision 11)."""
+        """A host for each SAS line that has machines. Returns the lines that stay silent first (rule 11)."""
         now = self.clock.monotonic()
         unclean: list[str] = []
         lines = [line for line in self.settings.lines if line.is_sas and line.enabled]

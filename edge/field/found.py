@@ -27,7 +27,7 @@ class ExceptionFound:
     code: int
     time: datetime
     doubtful: bool
-    "It may be the repeat of the last one stored: the machine may not have heard our acknowledgement (decision 12)."
+    "It may be the repeat of the last one stored: the machine may not have heard our acknowledgement (rule 12)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class SnapshotFound:
     time: datetime
     reason: Reason
     because: str | None
-    "Id of the event that caused it; that event was committed first (decision 14)."
+    "Id of the event that caused it; that event was committed first (rule 14)."
     coherent: bool
     denomination: Denomination | None
     "Worth of a credit when the meters were read; None: the machine does not tell."

@@ -21,13 +21,13 @@ class Outcome(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ExceptionSeen:
-    """A machine reported an exception. The next frame acknowledges it, so store it first (decisions 10)."""
+    """A machine reported an exception. The next frame acknowledges it, so store it first (rule 10)."""
 
     address: int
     code: int
     "00 and 1F (no activity) never come here. A code outside the catalogue does, after the machine said it twice."
     doubtful: bool = False
-    "This may be the last one stored, said again: its acknowledgement was not proven (decisions 12)."
+    "This may be the last one stored, said again: its acknowledgement was not proven (rule 12)."
     data: bytes = b""
     "What a real-time event frame carried beside the code; empty for an answer to a general poll."
 
@@ -76,7 +76,7 @@ class BadReply:
 
     address: int
     slug: str
-    "The slug of the FrameError: bad-crc, bad-length, bad-field, bad-echo; or unconfirmed (decisions 31)."
+    "The slug of the FrameError: bad-crc, bad-length, bad-field, bad-echo; or unconfirmed (rule 31)."
     data: bytes
     "At most 64 bytes of it."
 
@@ -109,7 +109,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class SilenceBegan:
-    """Nothing leaves on this line until then, on purpose: the machines shall declare their link down (decisions 11)."""
+    """Nothing leaves on this line until then, on purpose: the machines shall declare their link down (rule 11)."""
 
     until: float
 

@@ -10,7 +10,7 @@ How a caller drives it (one tick for all lines)::
             turn = host.next_turn(now)               # None: see take_events() and due()
             host.sent(line.send(turn.data, wakeup=True, now=now))
 
-What it keeps (sas-core 2, decisions 10 to 12 and 31):
+What it keeps (sas-core 2, rules 10 to 12 and 31):
 
 - The next frame on the line, whatever it is and to whom, acknowledges the last answer. So the caller asks for no turn
   while an answer is not durable, and the host never sends a frame to the machine it spoke to last unless "not
@@ -53,7 +53,7 @@ class Start(Enum):
     CLEAN = "clean"
     "The marker of the last run says: what was acknowledged was stored, and the last answer was acknowledged."
     UNCLEAN = "unclean"
-    "Anything else. The line is silent first (decisions 11)."
+    "Anything else. The line is silent first (rule 11)."
 
 
 class Host(Hearing):
@@ -326,7 +326,7 @@ class Host(Hearing):
         return self._resync()
 
     def line_reopened(self, now: float) -> Sequence[SasEvent]:
-        """The wire was lost and is back, within this run (decisions 11). Then call next_turn() at due().
+        """The wire was lost and is back, within this run (rule 11). Then call next_turn() at due().
 
         A poll that was out is repeated, identically; where its tries or 5 s are over, what follows is as after three
         tries. With nothing out, 80 leads: whether the last frame left the wire before it was lost is not known.

@@ -58,7 +58,7 @@ class LineRules:
     """After a damaged reply the line counts as noisy for so many polls: answers to general polls are confirmed by the
     same poll again."""
     confirm: Literal["never", "noisy", "always"] = "noisy"
-    "When a general-poll answer, one byte without check sum, is asked for twice (decisions 31)."
+    "When a general-poll answer, one byte without check sum, is asked for twice (rule 31)."
     prove: bool = True
     """After an exception a long poll is sent before the next general poll: its answer proves that the acknowledgement
     was heard."""

@@ -67,7 +67,7 @@ class Taken:
 
 
 def chain_start(streamid: str) -> bytes:
-    """h(0) of a stream (decisions 9)."""
+    """h(0) of a stream (rule 9)."""
     return hashlib.sha256(_LOG_TITLE + streamid.encode("ascii")).digest()
 
 

@@ -1,7 +1,7 @@
 """Opens the lines, finds out when they can send, and opens again what was lost, for ever and with growing pauses.
 
 A line lost in a run goes on where it was: its host keeps the unanswered poll and decides, when the line is back,
-whether to repeat it or to fall silent first (decision 11).
+whether to repeat it or to fall silent first (rule 11).
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ IDENTITY_CHANGING = frozenset({0x17, 0x18, 0x36, 0x38, 0x3C, 0x70, 0x7A, 0x8E, 0
 SNAPSHOT_AFTER = frozenset(
     {0x11, 0x13, 0x15, 0x19, 0x1B, 0x1C, 0x31, 0x32, 0x33, 0x3A, 0x51, 0x52, 0x7B, 0x98, 0x99, 0x9A, 0x9B}
 ) | frozenset(range(0x47, 0x51))
-"""After these the meters are read, and the snapshot names the event (decision 14, MTR-07)."""
+"""After these the meters are read, and the snapshot names the event (rule 14, MTR-07)."""
 
 
 def exception(asset: int, seen: ExceptionSeen, time: datetime) -> ExceptionFound:

@@ -43,7 +43,7 @@ class Answer:
     reply: Reply | None
     why: Silence | None = None
     suspect: bool = False
-    "The line has had errors of late: what counts is read a second time (decisions 31)."
+    "The line has had errors of late: what counts is read a second time (rule 31)."
 
 
 class Conversation(Protocol):
