@@ -95,7 +95,7 @@ for place in $(pip_places=$(/usr/bin/python3 -m pip config list 2>/dev/null || "
     mount --bind -o ro "$place" "$ROOT$place"
 done
 
-git clone -q --no-hardlinks "$CHECKOUT" "$ROOT/srv/hall-edge"
+git clone -q --no-hardlinks "$CHECKOUT" "$ROOT/hall-edge"
 
 # inside NAME COMMAND: with the variables that say how to reach packages, and no others.
 inside() {
@@ -106,7 +106,7 @@ inside() {
     # shellcheck disable=SC2046 # one variable a word
     env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 TERM=dumb CI=true \
         $(env | grep -E '^(PIP_[A-Z_]+|https?_proxy|no_proxy|HTTPS?_PROXY|NO_PROXY)=[^ ]*$' || true) \
-        chroot "$ROOT" sh -c "cd /srv/hall-edge && $*" || status=$?
+        chroot "$ROOT" sh -c "cd /hall-edge && $*" || status=$?
     echo "fresh: $name ended with $status after $(($(date +%s) - began)) s"
     return "$status"
 }
@@ -114,7 +114,9 @@ inside() {
 result=0
 inside demo "./dev demo --for $TIME" || result=1
 if [ "$TEST" = yes ]; then
-    inside test "./dev test" || result=1
+    # A booted systemd inside a changed root does not get the control groups it needs: the nights of the units are left to the
+    # suite outside, which runs them. All the rest of the suite runs here.
+    inside test "./dev test --deselect tests/system/test_units.py::TestNight" || result=1
     inside "a second ./dev" "time ./dev help >/dev/null" || result=1
 fi
 exit "$result"
