@@ -69,14 +69,14 @@ def _twice(values: Mapping[str, Any], array: str, key: str) -> Iterator[Finding]
 
 
 def _machines(values: Mapping[str, Any]) -> Iterator[Finding]:
-    lines = {table.get("name"): table for _, table in _tables(values, "line")}
+    lines = {name: table for _, table in _tables(values, "line") if isinstance(name := table.get("name"), str)}
     holders: dict[tuple[object, object], object] = {}
     for number, table in _tables(values, "egm"):
         line, address, asset = table.get("line"), table.get("address", 1), table.get("asset")
         if not isinstance(line, str):
             continue
         if line not in lines:
-            names = ", ".join(sorted(str(name) for name in lines)) or "none"
+            names = ", ".join(sorted(lines)) or "none"
             yield Finding(
                 ("egm", number, "line"), "HE1008", f'there is no line "{line}" (lines: {names})',
                 f'Add a [[line]] with name = "{line}", or name another one here.',
@@ -98,8 +98,8 @@ def _machines(values: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _consumers(values: Mapping[str, Any]) -> Iterator[Finding]:
-    names = {table.get("name") for _, table in _tables(values, "consumer")}
-    known = ", ".join(sorted(str(name) for name in names)) or "none"
+    names = {name for _, table in _tables(values, "consumer") if isinstance(name := table.get("name"), str)}
+    known = ", ".join(sorted(names)) or "none"
     wanted: list[tuple[Path, object]] = [
         (("key", number, "consumer"), table.get("consumer")) for number, table in _tables(values, "key")
     ]

@@ -130,6 +130,11 @@ def _read_files(path: FilePath) -> tuple[Sources, list[Problem]]:
             problems.append(
                 Problem(name, line, f"`{shown}`", "HE1002", f"is not TOML: {text}", "Compare with config.example.toml.")
             )
+        except ValueError as error:
+            # A number of thousands of digits: tomllib lets the interpreter's own refusal through.
+            problems.append(
+                Problem(name, None, "file", "HE1002", f"is not TOML: {error}", "Compare with config.example.toml.")
+            )
     return sources, problems
 
 
