@@ -104,7 +104,7 @@ def foreign() -> re.Pattern[str]:
         [sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
     ).stdout
     words += [re.escape(host) for host in re.findall(r"https?://(?:[^/@\s]*@)?([^/'\s]+)", configured)]
-    return re.compile("|".join(words))
+    return re.compile(rf"(?<![\w.-])(?:{'|'.join(words)})")
 
 
 def test_no_file_names_a_machine_or_an_index():
