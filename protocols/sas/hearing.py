@@ -186,7 +186,7 @@ class Hearing(Tries):
         talk, poll = self._talk, self._poll
         self._heard(link, now, events)
         link.proven()
-        link.proof_strikes = 0
+        link.proof_strikes = link.greeted_in_vain = 0
         if talk is None and link.chores and poll is link.chores[0].poll:
             link.chores.popleft()
             if poll is RTE_OFF.poll:

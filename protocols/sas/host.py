@@ -31,6 +31,7 @@ own answer and ``quiet_s`` could meet the next general poll.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from math import inf
@@ -42,6 +43,7 @@ from protocols.sas.events import NOTHING, SasEvent, SilenceBegan
 from protocols.sas.frame import encode_poll, general_poll
 from protocols.sas.hearing import Hearing
 from protocols.sas.link import ANY_CODE, Link, LinkStats
+from protocols.sas.longpoll import LongPoll, Values
 from protocols.sas.rules import LINK_DOWN_S, LineRules
 from protocols.sas.tries import ALMOST_DOWN_S, UP
 from protocols.sas.turn import RESYNC, Turn
@@ -79,12 +81,19 @@ class Host(Hearing):
             if not 1 <= address <= 127 or address in links:
                 raise BadRequest("Addresses are 1 to 127, each once on a line.", address=address)
             turn = Turn(address=address, data=general_poll(address), expects_reply=True)
-            links[address] = Link(address, turn, rules.poll_interval_s, rules.proof_polls if rules.prove else ())
+            links[address] = Link(
+                address,
+                turn,
+                rules.poll_interval_s,
+                rules.proof_polls if rules.prove else (),
+                rules.greet_polls if rules.greet else (),
+            )
         if not links:
             raise BadRequest("A line needs at least one address.")
         opens_at = now + (rules.silence_s if start is Start.UNCLEAN else rules.clean_pause_s)
         first_poll_at = opens_at if first_poll_at is None else max(opens_at, first_poll_at)
         super().__init__(tuple(links.values()), rules, now=now, opens_at=opens_at, first_poll_at=first_poll_at)
+        self._broadcasts: deque[Turn] = deque()
         if start is Start.UNCLEAN:
             for link in links.values():
                 known = ANY_CODE if last_exceptions is None else last_exceptions.get(link.address, ANY_CODE)
@@ -118,6 +127,24 @@ class Host(Hearing):
         if not 0.040 <= interval_s <= LINK_DOWN_S:
             raise BadRequest("A machine is polled every 40 ms to 5 s.", address=address, interval_s=interval_s)
         self._links[address].interval_s = interval_s
+
+    def accept(self, address: int) -> None:
+        """It is known who sits there, and stored: from now on its exceptions may be taken (``LineRules.greet``).
+
+        Holds until its link goes down. Without it a machine is only asked what consumes nothing."""
+        link = self._links[address]
+        if not link.accepted:
+            link.accepted = True
+            link.greeted_in_vain = 0
+
+    def broadcast(self, poll: LongPoll, values: Values) -> None:
+        """Send a type G frame to all machines of this line, when its turn comes: nobody answers, and it acknowledges like
+        any frame. Raises BadField for a poll that is not for all, BadRequest while the line is being stopped."""
+        if self._stopping:
+            raise BadRequest("The line is being stopped; nothing new begins.")
+        data = encode_poll(poll, 0, values)
+        self._broadcasts.append(Turn(address=None, data=data, expects_reply=False))
+        self._calm = False
 
     def begin(self, address: int, conversation: Conversation) -> int:
         """Start a talk with a machine; it waits its turn. Its token comes back in Finished. Raises BadRequest."""
@@ -191,7 +218,12 @@ class Host(Hearing):
                 if link is self._last_to:
                     self._last_to = None
                     return RESYNC
-                if link.state is UP and link.unproven < 0 and not (link.talks or link.chores or link.doubt):
+                if (
+                    link.state is UP
+                    and link.accepted
+                    and link.unproven < 0
+                    and not (link.talks or link.chores or link.doubt)
+                ):
                     self._last_to = self._link = self._quick = link
                     link.last_was_long = False
                     link.polls += 1
@@ -239,6 +271,8 @@ class Host(Hearing):
             return self._resync()
         if self._stopping:
             return self._stopping_turn(now)
+        if self._broadcasts:
+            return self._to_all(now)
         link = self._only or self._schedule.next_link()
         if link is self._last_to:
             return self._resync()
@@ -254,6 +288,15 @@ class Host(Hearing):
         self._last_to = None
         self._calm = not (self._noise or self._stopping or self._confirms_always)
         return RESYNC
+
+    def _to_all(self, now: float) -> Turn:
+        turn = self._broadcasts.popleft()
+        self._last_to = None
+        self._sent_at = now
+        for place, link in enumerate(sorted(self._links.values(), key=lambda link: link.next_at)):
+            # Each machine has been spoken to: its interval counts from here, and whose turn was next goes first.
+            link.next_at = max(link.next_at, now + link.interval_s + place * self._phase_slack_s)
+        return turn
 
     def _repeat(self, now: float) -> Turn:
         link = self._link
@@ -271,7 +314,9 @@ class Host(Hearing):
         """What this machine is asked now: chores, questions, conversations, proofs, else the general poll."""
         talk: Talk | None = None
         poll: Poll | None = None
-        if link.talks or link.chores or link.unproven >= 0:
+        if link.asked_since is None and link.state is not UP:
+            link.asked_since = now
+        if link.talks or link.chores or link.unproven >= 0 or not link.accepted:
             talk, poll = self._long_poll_of(link, now)
         if poll is None:
             turn = link.turn
@@ -303,7 +348,7 @@ class Host(Hearing):
         if link.chores and not link.last_was_long:
             return None, link.chores[0]
         for talk in tuple(link.talks) if link.state is UP else ():
-            if talk.not_before <= now and (talk.conversation.urgent or not link.last_was_long):
+            if talk.not_before <= now and (talk.conversation.urgent or not (link.last_was_long and link.accepted)):
                 if talk.poll is None:
                     talk.poll = talk.conversation.next_poll()
                 if talk.poll is not None:
@@ -311,7 +356,13 @@ class Host(Hearing):
                 self._finish(link, talk, talk.conversation.outcome or talk.conversation.abandon(), self._pending)
         if link.wants_proof() and not link.last_was_long:
             return None, Poll(long_poll(link.proof[0]))
+        if not link.accepted and not self._falls_back(link, now):
+            return None, Poll(long_poll(link.greeting[0]))
         return None, None
+
+    def _falls_back(self, link: Link, now: float) -> bool:
+        """It does not answer who it is: the general poll has a turn, for machines that hear one byte only."""
+        return link.state is not UP and link.greeted_in_vain >= self._rules.greet_misses and now >= link.round_at
 
     def _stopping_turn(self, now: float) -> Turn | None:
         for link in self._links.values():

@@ -78,11 +78,15 @@ class Link:
     unproven    code of the last exception reported, until any later poll is answered; NO_CODE: proven or none
     doubt       codes that may come once more (the machine has, or may have, declared its link down with them
                 unacknowledged); ANY_CODE: after an unclean start of which nothing else is known
+    accepted    the caller knows who it is; until then no general poll takes anything from its queue
+    greeting    long polls that ask who it is, the next one first; empty on a line that does not greet
     """
 
     __slots__ = (
+        "accepted",
         "address",
         "answers",
+        "asked_since",
         "bad_crc",
         "bad_other",
         "busy",
@@ -91,6 +95,8 @@ class Link:
         "exceptions",
         "gap_missed",
         "gap_since",
+        "greeted_in_vain",
+        "greeting",
         "heard_in_row",
         "interval_s",
         "last_heard_at",
@@ -103,6 +109,7 @@ class Link:
         "proof",
         "proof_strikes",
         "real_time",
+        "round_at",
         "rounds",
         "state",
         "talks",
@@ -110,7 +117,9 @@ class Link:
         "unproven",
     )
 
-    def __init__(self, address: int, turn: Turn, interval_s: float, proof: Sequence[int]) -> None:
+    def __init__(
+        self, address: int, turn: Turn, interval_s: float, proof: Sequence[int], greeting: Sequence[int] = ()
+    ) -> None:
         self.address = address
         self.turn = turn
         self.interval_s = interval_s
@@ -138,6 +147,11 @@ class Link:
         self.gap_missed = False
         self.talks: deque[Talk] = deque()
         self.chores: deque[Poll] = deque()
+        self.greeting = deque(greeting)
+        self.accepted = not greeting
+        self.greeted_in_vain = 0
+        self.round_at = 0.0
+        self.asked_since: float | None = None
 
     def happened(self, happening: Happening) -> bool:
         """Move by the table. True if the state is another one now."""

@@ -68,6 +68,14 @@ class LineRules:
     "So many BUSY answers to one poll end it."
     busy_pause_s: float = 0.5
     "Before a poll answered BUSY is sent again; general polls go on meanwhile."
+    greet: bool = False
+    """Who is there is asked before anything is taken from it: a machine whose link is not up is polled with ``greet_polls``
+    instead of the general poll, and gets no general poll until the caller has accepted it (COM-05, IDN-01)."""
+    greet_polls: tuple[int, ...] = (0x54, 0x1F)
+    "Long polls that consume nothing, in turn."
+    greet_misses: int = 4
+    """So many of them in vain, and the general poll has its turn: some machines hear one-byte polls only. It is kept with all
+    its tries and its silence, in which a chirp may be heard."""
     conversation_wait_s: float = 30.0
     "So long a conversation waits for a machine that is not there."
 
@@ -80,5 +88,7 @@ class LineRules:
             raise BadRequest("A poll is sent one to three times in a row.", tries=self.tries)
         if not 0.040 <= self.poll_interval_s <= LINK_DOWN_S:
             raise BadRequest("A machine is polled every 40 ms to 5 s.", poll_interval_s=self.poll_interval_s)
+        if self.greet and not self.greet_polls:
+            raise BadRequest("A machine is greeted with at least one long poll.", greet_polls=self.greet_polls)
         if self.retry_after_s is not None and self.retry_after_s * (self.tries - 1) > 3.0:
             raise BadRequest("All tries of a poll stay within 3 s.", retry_after_s=self.retry_after_s)

@@ -127,6 +127,7 @@ class Tries:
         link.last_heard_at = now
         link.misses_in_row = 0
         link.rounds = 0
+        link.asked_since = None
         link.heard_in_row += 1
         if link.gap_since is not None:
             if link.gap_missed:
@@ -147,8 +148,9 @@ class Tries:
         link.happened(Happening.MISSED)
 
     def _limit(self, link: Link) -> int:
-        """A machine that is missing from a line that goes on is asked once a second, not three times."""
-        return 1 if link.gap_since is not None else self._rules.tries
+        """A machine that is missing is greeted once a second, and so asked on a line that goes on: not three times."""
+        is_greeted = self._poll is not None and not link.accepted and link.state is LinkState.DOWN
+        return 1 if is_greeted or link.gap_since is not None else self._rules.tries
 
     def _try_again(self, why: str, now: float, events: list[SasEvent]) -> None:
         """The identical poll, before anything else; or, when the tries are over, what must follow."""
@@ -172,6 +174,7 @@ class Tries:
         """The tries are over. What the acknowledgement could delete is protected by silence, or told as a Gap."""
         link, poll = self._out(), self._poll
         consumes = poll is None or poll.consumes or link.real_time
+        greeted = poll is not None and self._talk is None and not link.accepted
         self._failed_chore(link)
         self._drop_poll(why, now, events)
         if consumes and self._rules.after_three_tries == "silence":
@@ -185,10 +188,14 @@ class Tries:
             else:
                 link.gap_missed = True
             link.next_at = now + self._rules.slow_poll_s
-        if link.misses_in_row >= self._rules.misses_for_down and (
-            link.last_heard_at is None or now - link.last_heard_at >= LINK_DOWN_S
-        ):
+        since = link.asked_since if link.last_heard_at is None else link.last_heard_at
+        if link.misses_in_row >= self._rules.misses_for_down and (since is None or now - since >= LINK_DOWN_S):
             self._give_link_up(link, events)
+        if greeted:
+            link.greeted_in_vain += 1
+            link.greeting.rotate(-1)  # Old machines may not know the first.
+            if link.state is LinkState.DOWN:
+                link.next_at = now + self._rules.slow_poll_s
         self._due = max(now + self._turnaround_s, self._quiet_until)
 
     def _failed_chore(self, link: Link) -> None:
@@ -196,7 +203,7 @@ class Tries:
             return
         if link.chores and self._poll is link.chores[0].poll:
             link.chores.popleft()
-        else:
+        elif link.wants_proof():
             link.proof_failed()
 
     def _drop_poll(self, why: Silence, now: float, events: list[SasEvent]) -> None:
@@ -232,7 +239,9 @@ class Tries:
             link.rounds += 1
             others = any(other.state is UP for other in self._links.values())
             # At once again, it may have been a moment's trouble; then rarely, each round costs the others a silence.
-            link.next_at = now + (self._rules.round_every_s if others and link.rounds > 1 else 0.0)
+            link.round_at = now + (self._rules.round_every_s if others and link.rounds > 1 else 0.0)
+            link.next_at = now if link.greeting else link.round_at
+            link.greeted_in_vain = 0
         self._due = now
 
     def _give_link_up(self, link: Link, events: list[SasEvent]) -> None:
@@ -241,6 +250,7 @@ class Tries:
             events.append(LinkDown(link.address, link.last_heard_at, link.misses_in_row))
         link.heard_in_row = 0
         link.real_time = False
+        link.accepted = not link.greeting
 
     def _abandon(self, link: Link, events: list[SasEvent]) -> None:
         for talk in tuple(link.talks):
