@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import resource
 import select
 import shutil
 import signal
@@ -19,7 +20,10 @@ from typing import cast
 from bench.report import Missing
 
 SOURCE = Path(__file__).with_name("responder.c")
+PARTS = (SOURCE, Path(__file__).with_name("canned.h"), Path(__file__).with_name("gaps.h"))
 ADDRESS = 1
+FILES = 16_384
+"""Descriptors for everything a bench starts: a line is one, and a shell's usual limit is 1,024."""
 
 
 class Machines:
@@ -34,7 +38,8 @@ class Machines:
             self.urls.append(line.removeprefix("LINE "))
 
     def counts(self) -> dict[str, int]:
-        """Sums over all machines since the start: general, idle, raised, acknowledged, pending, repeats, longs ..."""
+        """Sums over all machines since the start: general, idle, raised, acknowledged, pending, repeats, longs ...;
+        with ``gaps`` also gap_p50_us and so on, since the question before. cpu_us: of the machines' process."""
         self._process.send_signal(signal.SIGUSR1)
         return cast("dict[str, int]", json.loads(self._line()))
 
@@ -52,12 +57,25 @@ class Machines:
 
 
 @contextlib.contextmanager
-def machines(lines: int, *, seed: int, chance: float = 0.0, delay_us: int = 0, pty: bool = False) -> Iterator[Machines]:
-    """``lines`` machines at address 1. ``chance``: share of new general polls answered with an exception.
+def machines(
+    lines: int,
+    *,
+    seed: int,
+    chance: float = 0.0,
+    delay_us: int = 0,
+    pty: bool = False,
+    slow: bool = False,
+    gaps: bool = False,
+) -> Iterator[Machines]:
+    """``lines`` machines at address 1. ``chance``: share of new general polls answered with an exception; ``slow``: they
+    do not declare 40 ms; ``gaps``: the silence after a wake-up byte is timed.
 
-    They end with the block, or when this process does. Raises Missing without a C compiler."""
+    They end with the block, or when this process does. Raises Missing without a C compiler, or where fewer files may be
+    open than there are lines."""
+    _allow_files(lines)
     command = [str(responder()), "--lines", str(lines), "--address", str(ADDRESS), "--seed", str(seed)]
     command += ["--chance", str(chance), "--delay-us", str(delay_us), *(["--pty"] if pty else [])]
+    command += [*(["--slow"] if slow else []), *(["--gaps"] if gaps else [])]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             yield Machines(process)
@@ -65,9 +83,21 @@ def machines(lines: int, *, seed: int, chance: float = 0.0, delay_us: int = 0, p
             process.terminate()
 
 
+def _allow_files(lines: int) -> None:
+    """For this process and those it starts."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = hard == resource.RLIM_INFINITY
+    wanted = FILES if unlimited else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    if soft != resource.RLIM_INFINITY and soft < 2 * lines + 100:
+        raise Missing(f"{lines} lines need {2 * lines + 100} open files, {soft} are allowed (ulimit -n).")
+
+
 def responder() -> Path:
     """The compiled responder, in the user's cache of temporary files; compiled again when its source changed."""
-    source = SOURCE.read_bytes()
+    source = b"".join(part.read_bytes() for part in PARTS)
     built = Path(tempfile.gettempdir(), f"hall-edge-bench-{os.getuid()}")
     built.mkdir(mode=0o700, exist_ok=True)
     if built.stat().st_uid != os.getuid():

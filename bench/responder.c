@@ -2,12 +2,16 @@
  *
  * Not a simulator: no meters move and nothing is remembered over a start. What it does keep exactly is what a bench must
  * check its work by: which exceptions were raised, and which were acknowledged (any frame that is not the same general
- * poll again acknowledges the answer before it). Answers to a few long polls are canned.
+ * poll again acknowledges the answer before it). Answers to long polls come from the can (canned.h).
  *
- * usage: responder --lines N [--address A] [--chance P] [--seed S] [--delay-us D] [--pty] [--port FIRST] [--books]
+ * usage: responder --lines N [--address A] [--chance P] [--seed S] [--delay-us D] [--pty] [--port FIRST] [--slow] [--gaps]
+ *        [--books]
  *   --lines N      tcp9 listeners on 127.0.0.1 (ports of the system's choice, or FIRST, FIRST+1 ...); with --pty pseudo-terminals
  *   --chance P     probability 0..1 that a new general poll is answered with an exception
  *   --delay-us D   time between the last character of a poll and the answer, default 0
+ *   --slow         the machines do not declare 40 ms: a host polls them as its configuration says
+ *   --gaps         also time the silence between the first byte of each long poll and the next, and on a pty look at the
+ *                  parity the port is set to when they come; the figures count from the report before
  *   --books        the JSON lists every machine, not only the sums
  * Prints one "LINE url" per line, then READY. Prints one line of JSON at SIGUSR1, and at SIGTERM, SIGINT or the end of
  * its standard input, before it ends.
@@ -34,6 +38,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "canned.h"
+#include "gaps.h"
+
 #define FRAME_MAX 260
 #define REPLY_MAX 300
 #define CHARS_MAX 512
@@ -51,7 +58,9 @@ struct machine {
   uint8_t frame[FRAME_MAX];
   int length;
   int flag; /* tcp9: flag octet read, value not yet; -1 none */
-  uint64_t heard_at;
+  uint64_t heard_at; /* when the last characters were read */
+  uint64_t begun_at; /* when the first byte of this frame was */
+  int split;         /* its second byte has been timed */
   uint64_t random;
   uint8_t answer;   /* the exception that is out; 0 none */
   int last_general; /* the frame before was this machine's general poll */
@@ -64,7 +73,7 @@ struct machine {
 };
 
 static struct machine *machines;
-static int lines = 1, address = 1, use_pty, first_port, books, epoll_fd;
+static int lines = 1, address = 1, use_pty, first_port, books, epoll_fd, slow, time_gaps;
 static double chance;
 static uint64_t seed = 1, delay_ns;
 static int *queue, queue_head, queue_length; /* answers are delayed equally, so they leave in order */
@@ -85,97 +94,6 @@ static uint64_t draw(uint64_t *state) { /* splitmix64 */
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
   return z ^ (z >> 31);
-}
-
-static uint16_t crc(const uint8_t *data, int length) { /* CRC-16/KERMIT, seed 0 */
-  uint16_t value = 0;
-  for (int i = 0; i < length; i++) {
-    value ^= data[i];
-    for (int bit = 0; bit < 8; bit++) value = value & 1 ? (value >> 1) ^ 0x8408 : value >> 1;
-  }
-  return value;
-}
-
-static int sealed(uint8_t *frame, int length) {
-  uint16_t value = crc(frame, length);
-  frame[length] = value & 0xFF;
-  frame[length + 1] = value >> 8;
-  return length + 2;
-}
-
-static int seal_holds(const uint8_t *frame, int length) {
-  return length > 2 && crc(frame, length - 2) == (frame[length - 2] | frame[length - 1] << 8);
-}
-
-/* How long the frame will be, as far as can be told from what is there; 0: not yet known. */
-static int frame_length(const uint8_t *f, int have) {
-  if (have < 1) return 0;
-  if (f[0] & 0x80) return 1;
-  if (have < 2) return 0;
-  switch (f[1]) {
-    case 0x01: case 0x02: return 4;
-    case 0x0E: return 5;
-    case 0xA0: return 6;
-    case 0x7F: return 11;
-    case 0x2F: case 0x6F: case 0xAF: return have < 3 ? 0 : 5 + f[2];
-    default: return 2;
-  }
-}
-
-/* The canned answer to a whole long poll; its length, 0 for silence. */
-static int answer_to(struct machine *m, const uint8_t *f, int length, uint8_t *out) {
-  int n = 0;
-  int needs_seal = length > 2;
-  if (needs_seal && !seal_holds(f, length)) {
-    m->n.bad++;
-    out[0] = f[0] | 0x80; /* NACK */
-    return 1;
-  }
-  out[n++] = f[0];
-  out[n++] = f[1];
-  switch (f[1]) {
-    case 0x01: case 0x02: case 0x0E: case 0x7F:
-      return 1; /* ACK */
-    case 0x19: memset(out + n, 0, 20); return sealed(out, n + 20);
-    case 0x1A: memset(out + n, 0, 4); return sealed(out, n + 4);
-    case 0x1C: memset(out + n, 0, 32); out[5] = 0x34; return sealed(out, n + 32);
-    case 0x1F:
-      memcpy(out + n, "XX000\x01\x0A\x00\x00\x00" "BENCH19250", 20);
-      return sealed(out, n + 20);
-    case 0x51: out[n++] = 0; out[n++] = 0; return sealed(out, n);
-    case 0x54:
-      n += sprintf((char *)out + n, "%c602%09d", 12, (int)(m - machines) + 1);
-      return sealed(out, n);
-    case 0x7E: { /* the clock a host has just set would be remembered by a real machine; here it stands */
-      static const uint8_t still[7] = {0x01, 0x01, 0x20, 0x25, 0x12, 0x00, 0x00};
-      memcpy(out + n, still, 7);
-      return sealed(out, n + 7);
-    }
-    case 0xA0: {
-      static const uint8_t features[8] = {0, 0, 0x00, 0x08, 0x01, 0, 0, 0}; /* extended meters, 40 ms */
-      memcpy(out + n, features, 8);
-      return sealed(out, n + 8);
-    }
-    case 0x6F: case 0xAF: { /* each meter asked for, in five bytes */
-      int asked = (f[2] - 2) / 2;
-      if (f[2] < 2 || asked > 12) return 0;
-      out[n++] = (uint8_t)(2 + asked * 8);
-      out[n++] = f[3];
-      out[n++] = f[4];
-      for (int i = 0; i < asked; i++) {
-        out[n++] = f[5 + 2 * i];
-        out[n++] = f[6 + 2 * i];
-        out[n++] = 5;
-        memset(out + n, 0, 5);
-        out[n + 4] = 0x42;
-        n += 5;
-      }
-      return sealed(out, n);
-    }
-    default:
-      m->n.unknown++;
-      return 0; /* a machine is silent to what it does not know */
-  }
 }
 
 static void leave(struct machine *m) {
@@ -204,6 +122,35 @@ static void acknowledge(struct machine *m) {
   if (m->answer) {
     m->n.acknowledged++;
     m->answer = 0;
+  }
+}
+
+static int stands_in_mark(const struct machine *m) {
+  struct termios t;
+  return !tcgetattr(m->fd, &t) && (t.c_cflag & PARODD) && (t.c_cflag & CMSPAR);
+}
+
+static void parity(const struct machine *m, int mark) {
+  if (use_pty && stands_in_mark(m) == mark) gaps.parity_right++;
+  else if (use_pty) gaps.parity_wrong++;
+}
+
+/* One read brought `got` characters, the first of them octets[0]. Called before they are taken. */
+static void time_gap(struct machine *m, const uint8_t *octets, int got, uint64_t now) {
+  if (m->length == 0) {
+    m->begun_at = now;
+    m->split = octets[0] & 0x80 || octets[0] != address;
+    if (m->split) return;
+    if (got == 1) {
+      parity(m, 1);
+      return;
+    }
+    gap_joined();
+    m->split = 1;
+  } else if (!m->split) {
+    parity(m, 0);
+    gap_seen(now - m->begun_at);
+    m->split = 1;
   }
 }
 
@@ -240,7 +187,15 @@ static void whole_frame(struct machine *m, uint64_t now) {
     m->last_general = 0;
     if (f[0] != address) return;
     m->n.longs++;
-    m->reply_length = answer_to(m, f, length, m->reply);
+    m->reply_length = canned_answer(f, length, (uint64_t)(m - machines), !slow, m->reply);
+    if (m->reply_length == BAD_SEAL) {
+      m->n.bad++;
+      m->reply[0] = f[0] | 0x80; /* NACK */
+      m->reply_length = 1;
+    } else if (m->reply_length == UNKNOWN) {
+      m->n.unknown++;
+      m->reply_length = 0; /* a machine is silent to what it does not know */
+    }
     if (m->reply_length) m->n.answered++;
   }
   if (!m->reply_length) return;
@@ -262,7 +217,7 @@ static void character(struct machine *m, int wakeup, uint8_t value, uint64_t now
     return;
   }
   m->frame[m->length++] = value;
-  int wanted = frame_length(m->frame, m->length);
+  int wanted = poll_length(m->frame, m->length);
   if (wanted && m->length >= wanted) whole_frame(m, now);
 }
 
@@ -274,11 +229,18 @@ static void readable(struct machine *m, uint64_t now) {
     leave(m);
     return;
   }
+  if (time_gaps) now = now_ns(); /* that of the batch may be a millisecond old */
   if (use_pty) {
     if (m->length && now - m->heard_at > 5000000) m->length = 0;
     m->heard_at = now;
+    if (time_gaps) time_gap(m, octets, (int)got, now);
     for (ssize_t i = 0; i < got; i++) character(m, 0, octets[i], now);
     return;
+  }
+  if (time_gaps && m->flag < 0) {
+    if (octets[0] && m->length) m->length = 0;
+    uint8_t first[2] = {got > 1 ? octets[1] : 0x80, 0};
+    time_gap(m, first, (int)got / 2, now);
   }
   for (ssize_t i = 0; i < got; i++) {
     if (m->flag < 0) {
@@ -367,6 +329,7 @@ static void report(void) {
          (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000u +
              (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec));
   print_counts(&all, pending);
+  if (time_gaps) print_gaps();
   if (books) {
     printf(",\"machines\":[");
     for (int i = 0; i < lines; i++) {
@@ -393,7 +356,8 @@ static void send_due(uint64_t now) {
 static void options(int argc, char **argv) {
   static const struct option known[] = {
       {"lines", 1, 0, 'n'}, {"address", 1, 0, 'a'}, {"chance", 1, 0, 'p'}, {"seed", 1, 0, 's'}, {"delay-us", 1, 0, 'd'},
-      {"pty", 0, 0, 't'},   {"port", 1, 0, 'P'},    {"books", 0, 0, 'b'},  {0, 0, 0, 0}};
+      {"pty", 0, 0, 't'},   {"port", 1, 0, 'P'},    {"books", 0, 0, 'b'},
+      {"slow", 0, 0, 'w'},  {"gaps", 0, 0, 'g'},    {0, 0, 0, 0}};
   int option;
   while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
     switch (option) {
@@ -405,6 +369,8 @@ static void options(int argc, char **argv) {
       case 't': use_pty = 1; break;
       case 'P': first_port = atoi(optarg); break;
       case 'b': books = 1; break;
+      case 'w': slow = 1; break;
+      case 'g': time_gaps = 1; break;
       default: exit(2);
     }
   }

@@ -1,5 +1,6 @@
 """The canned machines keep the books a bench is checked by."""
 
+import os
 import select
 import time
 
@@ -79,7 +80,7 @@ def test_a_long_poll_acknowledges_as_well_and_is_answered_from_the_can(talk):
     assert talk.ask("01 6F 10 00 00 05 00 06 00 07 00 00 00 01 00 1C 00 1D 00 4C 82").startswith(
         "01 6F 3A 00 00 05 00 05 00 00 00 00 42 06 00 05"
     )
-    assert talk.ask("01 B6", 0.05) == ""  # unknown: silence
+    assert talk.ask("01 70", 0.05) == ""  # unknown: silence
     assert (canned.counts()["unknown"], canned.counts()["bad"]) == (1, 1)
 
 
@@ -119,3 +120,35 @@ def test_the_bare_loop_gets_an_answer_to_every_poll(pty):
     assert abs(told["replies"] - told["polls"]) <= 4
     assert heard["general"] >= told["polls"]
     assert heard["bad"] == 0
+
+
+def test_the_silence_after_a_wake_up_byte_is_timed_where_the_machine_hears_it():
+    with machines(1, seed=1, pty=True, gaps=True) as canned:
+        port = os.open(canned.urls[0].removeprefix("tty:"), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        for _ in range(5):
+            os.write(port, bytes.fromhex("80"))
+            time.sleep(0.01)
+            os.write(port, bytes.fromhex("01"))
+            time.sleep(0.003)
+            os.write(port, bytes.fromhex("1A"))
+            time.sleep(0.01)
+        apart = canned.counts()
+        os.write(port, bytes.fromhex("80"))
+        time.sleep(0.01)
+        os.write(port, bytes.fromhex("01 1A"))
+        time.sleep(0.01)
+        together = canned.counts()
+        os.close(port)
+    assert (apart["longs"], apart["gaps"], apart["gaps_joined"]) == (5, 5, 0)
+    assert apart["gap_p50_us"] >= 2900
+    assert (together["longs"], together["gaps"], together["gaps_joined"]) == (6, 1, 1)  # since the question before
+
+
+def test_on_a_socket_the_whole_frame_arrives_at_once():
+    with machines(1, seed=1, gaps=True) as canned:
+        talk = Talk(canned.urls[0])
+        assert talk.ask("81") == "00"
+        assert talk.ask("01 1A") == "01 1A 00 00 00 00 C3 FC"
+        talk.line.close()
+        counts = canned.counts()
+    assert (counts["gaps"], counts["gaps_joined"]) == (1, 1)
