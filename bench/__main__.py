@@ -9,10 +9,10 @@ import argparse
 import json
 import sys
 
-from bench import durable, field, lines, small
+from bench import durable, field, lines, longs, small
 from bench.report import Row, machine, measure, table
 
-ROWS: tuple[Row, ...] = (*small.ROWS, *lines.ROWS, *durable.ROWS, *field.ROWS)
+ROWS: tuple[Row, ...] = (*small.ROWS, *lines.ROWS, *field.ROWS, *longs.ROWS, *durable.ROWS)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -53,8 +53,8 @@ class Row:
     "What counts as one (a poll, a fact), and how the work is checked."
     figure: str
     "The figure whose ratio to the floor is formed."
-    floor: str
-    "The variant the others are compared with."
+    floor: str | None
+    "The variant the others are compared with; None: the row has absolute limits alone."
     variants: Mapping[str, Callable[[Budget], Sample]]
     must: float | None = None
     "The ratio must not exceed this; for rates (`higher_is_better`) not fall below. None: shown only."
@@ -63,6 +63,8 @@ class Row:
     judged: str | None = None
     "The variant that has to keep `must`; None: every variant but the floor."
     limits: tuple[Limit, ...] = ()
+    derived: Mapping[str, Callable[[Outcome], float]] = field(default_factory=dict)
+    "Figures that need more than one variant, such as a slope; shown, not judged."
 
 
 @dataclass(slots=True)
@@ -83,8 +85,19 @@ class Outcome:
 
     def ratios(self, variant: str) -> list[float]:
         """To the floor, round by round."""
+        if self.row.floor is None:
+            return []
         pairs = zip(self.samples[variant], self.samples[self.row.floor], strict=True)
         return [mine[self.row.figure] / floor[self.row.figure] for mine, floor in pairs if floor[self.row.figure]]
+
+    def derived(self) -> dict[str, float]:
+        """Figures over several variants, from their medians."""
+        return {name: of(self) for name, of in self.row.derived.items()}
+
+    @property
+    def compared(self) -> list[str]:
+        """The variants that have a ratio."""
+        return [name for name in self.row.variants if self.ratios(name) and name != self.row.floor]
 
     def misses(self) -> list[str]:
         """Sentences about what should hold and does not; empty when all is well."""
@@ -94,11 +107,10 @@ class Outcome:
             return [f"{self.row.name}: {self.failed}"]
         found: list[str] = []
         row = self.row
-        judged = [row.judged] if row.judged else [name for name in row.variants if name != row.floor]
-        for variant in judged:
-            ratio = statistics.median(self.ratios(variant))
+        for variant in (row.judged,) if row.judged else self.compared:
             if row.must is None:
-                continue
+                break
+            ratio = statistics.median(self.ratios(variant))
             if ratio < row.must if row.higher_is_better else ratio > row.must:
                 found.append(
                     f"{row.name}: {variant} is {ratio:.2f} x {row.floor}, must be {_bound(row)} {row.must:g} x."
@@ -123,7 +135,9 @@ class Outcome:
             name: {figure: [self.median(name, figure), *self.spread(name, figure)] for figure in rounds[0]}
             for name, rounds in self.samples.items()
         }
-        told["ratios"] = {name: statistics.median(self.ratios(name)) for name in self.samples if name != self.row.floor}
+        told["ratios"] = {name: statistics.median(self.ratios(name)) for name in self.compared}
+        if self.row.derived:
+            told["derived"] = self.derived()
         return {**told, "must": self.row.must, "sky": self.row.sky, "misses": self.misses()}
 
 
@@ -165,9 +179,12 @@ def table(outcomes: Sequence[Outcome]) -> str:
         for name in row.variants:
             figures = ", ".join(_figure(outcome, name, figure) for figure in outcome.samples[name][0])
             lines.append(f"    {name:<{width}}  {figures}")
-        for name in row.variants:
-            if name != row.floor:
-                lines.append(f"    {_ratio(outcome, name)}")
+        lines.extend(f"    {_ratio(outcome, name)}" for name in outcome.compared)
+        lines.extend(f"    {name} {_number(value)}" for name, value in outcome.derived().items())
+        lines.extend(
+            f"    {limit.variant}: {limit.figure} {'at least' if limit.at_least else 'at most'} {limit.value:,.0f}"
+            for limit in row.limits
+        )
         lines.extend(f"    MISSED {miss}" for miss in outcome.misses())
         lines.append("")
     return "\n".join(lines)

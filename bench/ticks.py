@@ -3,6 +3,8 @@
 One epoll; every 2 ms drain all that has something, then write to all that are due, then sleep. It sends what a host
 sends to a line with one machine, 80 and the general poll in turn, each at half the period, and counts the answers. Runs
 as a process of its own, so that its CPU is its own: orders and figures as JSON on standard input and output.
+
+With a frame it sends that in place of the general poll, and holds each answer against the length it must have.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machines import ADDRESS
+from protocols.line.tcp import pairs
 
 TICK_S = 0.002
 
@@ -31,9 +34,10 @@ TICK_S = 0.002
 class _Bare:
     """A line without anything around it."""
 
-    def __init__(self, url: str, first_at: float) -> None:
+    def __init__(self, url: str, first_at: float, frame: bytes) -> None:
         self.due_at = first_at
         self.polls_next = False
+        self.octets = 0
         scheme, _, place = url.partition(":")
         self.octets_per_char = 2 if scheme == "tcp9" else 1
         if scheme == "tcp9":
@@ -42,13 +46,13 @@ class _Bare:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._socket.setblocking(False)
             self.fd = self._socket.fileno()
-            self.sync, self.poll = b"\x01\x80", bytes((1, 0x80 | ADDRESS))
+            self.sync, self.poll = pairs(b"\x80", wakeup=True), pairs(frame, wakeup=True)
             self.write: Callable[[bytes], int] = self._socket.send
             self.read: Callable[[], bytes] = self._receive
         else:
             self.fd = os.open(place, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
             tty.setraw(self.fd, termios.TCSANOW)
-            self.sync, self.poll = b"\x80", bytes((0x80 | ADDRESS,))
+            self.sync, self.poll = b"\x80", frame
             self.write = lambda data: os.write(self.fd, data)
             self.read = lambda: os.read(self.fd, 4096)
 
@@ -62,14 +66,19 @@ class _Bare:
             os.close(self.fd)
 
 
-def drive(urls: list[str], *, period_s: float, warm_s: float, seconds: float) -> dict[str, float]:
-    """Poll every line for ``warm_s``, then measure for ``seconds``.
+def drive(
+    urls: list[str], *, period_s: float, warm_s: float, seconds: float, frame: str = "", answer: int = 1
+) -> dict[str, float]:
+    """Poll every line for ``warm_s``, then measure for ``seconds``. frame: hex of a long poll, answered with ``answer``
+    characters; on ports only where no wake-up bit is needed.
 
-    polls, replies: general polls sent and characters that came; frames: the 80s as well; cpu_us: of this process in the
-    measured time; lateness_*_us: moment of write minus moment due of every frame; with no frame left out."""
+    polls, replies: general polls sent and characters that came; frames: the 80s as well; wrong: answers of another length;
+    cpu_us: of this process in the measured time; lateness_*_us: moment of write minus moment due of every frame, none left
+    out."""
     began = time.monotonic() + 0.1
     half = period_s / 2
-    lines = [_Bare(url, began + half * place / len(urls)) for place, url in enumerate(urls)]
+    poll = bytes.fromhex(frame) or bytes((0x80 | ADDRESS,))
+    lines = [_Bare(url, began + half * place / len(urls), poll) for place, url in enumerate(urls)]
     by_fd = {line.fd: line for line in lines}
     poller = select.epoll()
     for line in lines:
@@ -80,17 +89,22 @@ def drive(urls: list[str], *, period_s: float, warm_s: float, seconds: float) ->
     measured_from = began + warm_s
     measured_to = measured_from + seconds
     lateness = array("d")
-    polls = frames = octets = 0
+    polls = frames = octets = wrong = 0
+    checks = bool(frame)
+    wanted = answer * lines[0].octets_per_char
     usage: resource.struct_rusage | None = None
     now = clock()
     while now < measured_to:
         if usage is None and now >= measured_from:
             usage = resource.getrusage(resource.RUSAGE_SELF)
             lateness = array("d")
-            polls = frames = octets = 0
+            polls = frames = octets = wrong = 0
         for fd, _ in poller.poll(0):
             with contextlib.suppress(BlockingIOError):
-                octets += len(by_fd[fd].read())
+                came = len(by_fd[fd].read())
+                octets += came
+                if checks:
+                    by_fd[fd].octets += came
         while heap[0][0] <= now:
             due_at, place = heap[0]
             line = lines[place]
@@ -98,6 +112,9 @@ def drive(urls: list[str], *, period_s: float, warm_s: float, seconds: float) ->
                 line.write(line.poll)
                 polls += 1
             else:
+                if checks:
+                    wrong += line.octets != wanted
+                    line.octets = 0
                 line.write(line.sync)
             line.polls_next = not line.polls_next
             frames += 1
@@ -116,7 +133,8 @@ def drive(urls: list[str], *, period_s: float, warm_s: float, seconds: float) ->
     return {
         "polls": polls,
         "frames": frames,
-        "replies": octets // lines[0].octets_per_char,
+        "replies": octets // wanted,
+        "wrong": wrong,
         "cpu_us": round((after.ru_utime + after.ru_stime - usage.ru_utime - usage.ru_stime) * 1e6),
         "lateness_p50_us": round(ordered[len(ordered) // 2] * 1e6),
         "lateness_p99_us": round(ordered[len(ordered) * 99 // 100] * 1e6),
@@ -124,21 +142,20 @@ def drive(urls: list[str], *, period_s: float, warm_s: float, seconds: float) ->
     }
 
 
-def in_child(urls: list[str], *, period_s: float, warm_s: float, seconds: float) -> dict[str, float]:
-    """`drive` in a fresh process."""
+def in_child(urls: list[str], *, seconds: float, module: str = "bench.ticks", **orders: Any) -> dict[str, float]:
+    """`drive` of this module, or of another, in a fresh process. Raises CalledProcessError."""
     import subprocess
 
-    orders = {"urls": urls, "period_s": period_s, "warm_s": warm_s, "seconds": seconds}
     done = subprocess.run(
-        [sys.executable, "-m", "bench.ticks"],
-        input=json.dumps(orders).encode(),
+        [sys.executable, "-m", module],
+        input=json.dumps({"urls": urls, "seconds": seconds, **orders}).encode(),
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[1],
-        timeout=warm_s + seconds + 60,
+        timeout=seconds + 60,
         check=True,
     )
     figures: dict[str, Any] = json.loads(done.stdout)
-    return {name: float(value) for name, value in figures.items()}
+    return {"seconds": seconds} | {name: float(value) for name, value in figures.items()}
 
 
 if __name__ == "__main__":

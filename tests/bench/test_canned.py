@@ -105,7 +105,9 @@ def test_every_meter_asked_for_is_answered_with_the_value_that_the_bench_checks(
     poll = BY_CODE[0x6F]
     values = {"game": 0, "meters": tuple(range(12))}
     reply = decode_reply(poll, 1, ask(encode_poll(poll, 1, values)))
-    assert [(meter.code, meter.size, meter.value) for meter in reply.values["meters"]] == [(n, 5, 42) for n in range(12)]
+    assert [(meter.code, meter.size, meter.value) for meter in reply.values["meters"]] == [
+        (n, 5, 42) for n in range(12)
+    ]
 
 
 def test_a_slow_machine_does_not_declare_forty_milliseconds():

@@ -81,3 +81,24 @@ def test_a_missing_part_skips_the_row_and_says_why():
     assert outcome.skipped == "There is no C compiler"
     assert outcome.misses() == []
     assert "skipped: There is no C compiler" in table([outcome])
+
+
+def test_a_row_without_a_floor_has_its_limits_alone():
+    bare = Row(
+        name="gap", what="w", counts="c", figure="us", floor=None, variants={"mine": lambda _: {"us": 1001.0}},
+        must=2.0, limits=(Limit("mine", "us", 1000),),
+    )  # fmt: skip
+    (outcome,) = run(bare)
+    assert outcome.misses() == ["gap: mine us is 1,001, must be at most 1,000."]
+    assert " x (" not in table([outcome])
+    assert outcome.as_json()["ratios"] == {}
+
+
+def test_a_figure_over_several_variants_is_formed_from_their_medians_and_shown():
+    def slope(outcome):
+        return (outcome.median("mine", "us") - outcome.median("floor", "us")) / 10
+
+    steps = iter([30.0, 50.0, 40.0])
+    (outcome,) = run(row(lambda _: {"us": next(steps)}, derived={"us_per_step": slope}))
+    assert outcome.derived() == {"us_per_step": 3.0}
+    assert "us_per_step 3" in table([outcome])
