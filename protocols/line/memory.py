@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Sequence
 
 from protocols.errors import LineBusy, LineLost, LineUnfit
-from protocols.line.line import CHAR_S, DRAIN_MAX, Char, LineStats
+from protocols.line.line import CHAR_S, DRAIN_MAX, Char, Facts, LineStats
 
 PENDING_MAX = 65_536
 """Characters one end may leave undrained: 37 s of unbroken traffic. Beyond, the sender gets LineBusy."""
@@ -87,6 +87,10 @@ class MemoryLine:
         self._wire = wire
         self._coming: list[tuple[float, int, int, bool]] = []
         self._sends_until = float("-inf")
+
+    @property
+    def facts(self) -> Facts:
+        return {}
 
     def fileno(self) -> int:
         return -1

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from protocols.line import capture
-from protocols.line.line import Char, Line, LineStats, flags
+from protocols.line.line import Char, Facts, Line, LineStats, flags
 
 
 class TapRecord(NamedTuple):
@@ -45,6 +45,10 @@ class Tap:
     @property
     def stats(self) -> LineStats:
         return self.line.stats
+
+    @property
+    def facts(self) -> Facts:
+        return self.line.facts
 
     @property
     def sink(self) -> Callable[[TapRecord], None] | None:

@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from protocols.errors import LineBusy, LineLost, LineUnfit
-from protocols.line.line import DRAIN_MAX, Char, LineSettings, LineStats
+from protocols.line.budget import ReadBudget
+from protocols.line.line import DRAIN_MAX, Char, Facts, LineSettings, LineStats
 
 LISTENER_BACKLOG_MAX = 65_536
 """Octets a host may leave unread at a simulated machine before it is thrown out."""
@@ -58,8 +59,8 @@ def parse_place(scheme: str, rest: str) -> tuple[str, int]:
         ) from None
 
 
-class _SocketLine:
-    """What tcp and tcp9 share: connecting without waiting, losing the peer, counting."""
+class SocketLine:
+    """What tcp, tcp9 and rfc2217 share: connecting without waiting, losing the peer, counting."""
 
     scheme = "tcp"
 
@@ -71,6 +72,7 @@ class _SocketLine:
         self.stats = stats if stats is not None else LineStats()
         self._place = f"{self.scheme}:[{address}]:{port}" if ":" in address else f"{self.scheme}:{address}:{port}"
         self._char_s = settings.char_s
+        self._budget = ReadBudget(now, char_s=settings.char_s)
         self._give_up_at = now + settings.connect_timeout_s
         self._connected = False
         self._lost: LineLost | None = None
@@ -89,6 +91,10 @@ class _SocketLine:
         if result not in (0, errno.EINPROGRESS):
             self.close()
             raise self._lose(f"cannot be reached: {os.strerror(result)}")
+
+    @property
+    def facts(self) -> Facts:
+        return {}
 
     def fileno(self) -> int:
         return self._fd
@@ -160,13 +166,17 @@ class _SocketLine:
             raise self._lose("closed the connection")
         return octets
 
+    def _flooded(self, thrown_away: int) -> None:
+        self.stats.flooded += 1
+        self.stats.thrown_away += thrown_away
+
     def _lose(self, why: str) -> LineLost:
         self._lost = LineLost(f"Line {self.name}: {self._place} {why}.", line=self.name, place=self._place)
         self._connected = False
         return self._lost
 
 
-class Tcp9Line(_SocketLine):
+class Tcp9Line(SocketLine):
     """Nine bits over a socket, both ways."""
 
     scheme = "tcp9"
@@ -191,7 +201,9 @@ class Tcp9Line(_SocketLine):
             if not octets:
                 return ()
         stats = self.stats
-        if len(octets) == 2 and not octets[0]:  # nearly always: one byte answers a poll
+        came = len(octets) // 2
+        allowed = self._budget.take(came, now)
+        if came == 1 == allowed and not octets[0]:  # nearly always: one byte answers a poll
             stats.chars_received += 1
             return (Char(octets[1], False, now),)
         flags = octets[0::2]
@@ -200,15 +212,15 @@ class Tcp9Line(_SocketLine):
                 "is out of step: a flag octet is neither 00 nor 01. Does the other end speak tcp9, "
                 "two octets a character?"
             )
-        chars = [Char(value, flag == 1, now) for flag, value in zip(flags, octets[1::2], strict=True)]
-        stats.chars_received += len(chars)
+        stats.chars_received += came
         stats.wakeups_received += flags.count(1)
-        if len(chars) >= DRAIN_MAX:
-            stats.flooded += 1
-        return chars
+        if allowed < came:
+            self._flooded(came - allowed)
+            octets = octets[: 2 * allowed]
+        return [Char(value, flag == 1, now) for flag, value in zip(octets[0::2], octets[1::2], strict=True)]
 
 
-class TcpLine(_SocketLine):
+class TcpLine(SocketLine):
     """Eight bits over a socket: the far end sets the wake-up bit, or there is none. ``wakeup`` is not carried."""
 
     scheme = "tcp"
@@ -222,9 +234,12 @@ class TcpLine(_SocketLine):
         octets = self._read(DRAIN_MAX)
         if not octets:
             return ()
-        self.stats.chars_received += len(octets)
-        if len(octets) == DRAIN_MAX:
-            self.stats.flooded += 1
+        came = len(octets)
+        self.stats.chars_received += came
+        allowed = self._budget.take(came, now)
+        if allowed < came:
+            self._flooded(came - allowed)
+            octets = octets[:allowed]
         return [Char(value, False, now) for value in octets]
 
 

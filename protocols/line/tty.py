@@ -13,18 +13,21 @@ import contextlib
 import errno
 import fcntl
 import os
+import struct
 import termios
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 import serial  # type: ignore[import-untyped]  # pyserial ships no types; it is used in `_open` only
 
 from protocols.errors import LineBusy, LineLost, LineUnfit
-from protocols.line.line import DRAIN_MAX, GAP_LIMIT_S, Char, LineSettings, LineStats
+from protocols.line.adapters import HERE, Places
+from protocols.line.budget import ReadBudget
+from protocols.line.holders import holders
+from protocols.line.line import DRAIN_MAX, GAP_LIMIT_S, Char, Facts, LineSettings, LineStats
+from protocols.line.port_report import PortReport, report_on
 
 CMSPAR = 0o10000000000
 """Stick parity: PARODD then chooses mark or space. Python's termios does not export it."""
@@ -32,6 +35,11 @@ CMSPAR = 0o10000000000
 PARITY_BITS = termios.PARENB | termios.PARODD | CMSPAR
 MARK = termios.PARENB | termios.PARODD | CMSPAR
 SPACE = termios.PARENB | CMSPAR
+EXTPROC = 0o200000
+"""Set by whoever holds the master of a pty, to be told of each change of parity (sas-core 11). Left as it was found."""
+
+ONE_PIECE = {"two_stop_bits": termios.CSTOPB, "even_parity": termios.PARENB}
+"""The quirks of sas-core 1.2: nothing is switched, a frame leaves in one write."""
 
 
 class _Stage(Enum):
@@ -43,21 +51,6 @@ class _Stage(Enum):
     "Byte 0 is out, the rest waits."
     SPACE = "space"
     "The rest is leaving; afterwards back to mark."
-
-
-@dataclass(frozen=True, slots=True)
-class PortReport:
-    """What the driver granted, for doctor and for the log."""
-
-    path: str
-    parity_kept: bool
-    "False: the driver drops parity (a pty). No machine would hear a wake-up bit."
-    low_latency: bool
-    "The low-latency flag was taken."
-    latency_timer_ms: int | None
-    "FTDI: how long the adapter sits on received bytes; should be 1. None: this driver has no such timer."
-    exclusive: bool
-    "Nobody else can open the port meanwhile."
 
 
 class TtyLine:
@@ -72,6 +65,7 @@ class TtyLine:
         now: float,
         stats: LineStats | None = None,
         clock: Callable[[], float] = time.monotonic,
+        places: Places = HERE,
     ) -> None:
         """Open, lock and configure the port.
 
@@ -83,26 +77,31 @@ class TtyLine:
         self._settings = settings
         self._char_s = settings.char_s
         self._clock = clock
+        self._places = places
+        self._budget = ReadBudget(now, char_s=self._char_s)
+        self._one_piece = settings.wakeup_by in ONE_PIECE
         self._stage = _Stage.MARK
         self._rest = b""
         self._service_at: float | None = None
+        self._left_at = now
         self._lost: LineLost | None = None
         self._serial = self._open()
         self._fd: int = self._serial.fileno()
         try:
+            exclusive = self._exclude()
             self._attributes = self._configure()
             parity_kept = self._try_parity()
-            self.report = PortReport(
-                path=path,
-                parity_kept=parity_kept,
-                low_latency=self._ask_low_latency(),
-                latency_timer_ms=_latency_timer_ms(path),
-                exclusive=self._exclude(),
+            self.report: PortReport = report_on(
+                self._fd, path, settings, parity_kept=parity_kept, exclusive=exclusive, sys=places.sys
             )
         except BaseException:
             self._serial.close()
             raise
         self.stats.opened += 1
+
+    @property
+    def facts(self) -> Facts:
+        return self.report.facts()
 
     def fileno(self) -> int:
         return self._fd
@@ -123,13 +122,16 @@ class TtyLine:
             raise LineBusy(f"Line {self.name}: the frame before is still leaving.", line=self.name)
         if not data:
             return now
+        if now > self._left_at + self._settings.stuck_s:
+            self._check_that_all_left(now)
         count = len(data)
         stats = self.stats
-        if wakeup and count == 1:
+        if self._one_piece or (wakeup and count == 1):
             self._write(data)
-            stats.chars_sent += 1
+            stats.chars_sent += count
             stats.frames_sent += 1
-            return now + self._char_s
+            self._left_at = now + count * self._char_s
+            return self._left_at
         if wakeup:
             self._write(data[:1])
             written_at = self._clock()
@@ -145,7 +147,8 @@ class TtyLine:
         stats.chars_sent += count
         stats.frames_sent += 1
         gap_s = self._settings.gap_s if wakeup else 0.0
-        return written_at + count * self._char_s + gap_s
+        self._left_at = written_at + count * self._char_s + gap_s
+        return self._left_at
 
     def service_at(self) -> float | None:
         return self._service_at
@@ -186,9 +189,13 @@ class TtyLine:
             raise self._lose(f"is gone: {error.strerror}") from error
         if not octets:
             raise self._lose("hung up")
-        self.stats.chars_received += len(octets)
-        if len(octets) == DRAIN_MAX:
+        came = len(octets)
+        self.stats.chars_received += came
+        allowed = self._budget.take(came, now)
+        if allowed < came:
             self.stats.flooded += 1
+            self.stats.thrown_away += came - allowed
+            octets = octets[:allowed]
         return [Char(value, False, now) for value in octets]
 
     def close(self) -> None:
@@ -228,9 +235,10 @@ class TtyLine:
                 **facts,
             )
         if number in (errno.EBUSY, errno.EAGAIN) or "lock" in str(error):
+            there = holders(self.path, self._places.proc)
+            by = f"by {', '.join(map(str, there))}" if there else "by another program, which is not ours to see"
             return LineUnfit(
-                f"Line {self.name}: {self.path} is in use by another program. See who holds it: fuser -v {self.path}",
-                **facts,
+                f"Line {self.name}: {self.path} is in use {by}. Stop that one, or give this line another port.", **facts
             )
         if number in (errno.ENOTTY, errno.EINVAL) or isinstance(error, ValueError):
             return LineUnfit(
@@ -249,7 +257,7 @@ class TtyLine:
             cc[termios.VMIN] = 1
             cc[termios.VTIME] = 0
             flags = termios.CS8 | termios.CREAD | termios.CLOCAL
-            configured = [termios.IGNBRK, 0, flags, 0, speed, speed, cc]
+            configured = [termios.IGNBRK, 0, flags, attributes[3] & EXTPROC, speed, speed, cc]
             termios.tcsetattr(self._fd, termios.TCSANOW, configured)
             termios.tcflush(self._fd, termios.TCIOFLUSH)
         except termios.error as error:
@@ -257,33 +265,37 @@ class TtyLine:
         return configured
 
     def _try_parity(self) -> bool:
-        """Set space, then mark, and read each back: some drivers ignore the bits and say nothing. Raises LineUnfit."""
-        base = self._attributes[2]
+        """Set what is wanted, space then mark, and read each back: some drivers drop the bits and say nothing. Raises
+        LineUnfit."""
+        self._base = base = self._attributes[2]
+        wanted_bits = PARITY_BITS | termios.CSTOPB
         kept = True
-        for wanted in (SPACE, MARK):
+        once = ONE_PIECE.get(self._settings.wakeup_by)
+        for wanted in (SPACE, MARK) if once is None else (once,):
             self._attributes[2] = base | wanted
             # The C library reads back as well, and raises EINVAL on a pty; what counts is what we read ourselves.
             with contextlib.suppress(termios.error):
                 termios.tcsetattr(self._fd, termios.TCSANOW, self._attributes)
-            got = termios.tcgetattr(self._fd)[2] & PARITY_BITS
+            got = termios.tcgetattr(self._fd)[2] & wanted_bits
             kept = kept and got == wanted
         if kept:
-            self._base = base
             return True
         if not self._settings.allow_no_parity:
             raise LineUnfit(
-                f"Line {self.name}: {self.path} does not keep mark and space parity, so no machine would hear a "
-                f"wake-up bit. Use an adapter whose driver does (FTDI, CP210x, a built-in UART); CDC-ACM and old CH340 "
-                f"do not.",
+                f"Line {self.name}: {self.path} does not keep {self._wanted_words()} parity when it is read back, so no "
+                f"machine would hear a wake-up bit. Use an adapter whose driver keeps it (FTDI, CP210x, PL2303, a built-in "
+                f"UART).",
                 line=self.name,
                 place=self.path,
             )
         # Asking for parity again at each switch would raise EINVAL again; PARODD and CMSPAR stay visible on the master.
-        self._base = base
         self._pretend = True
-        self._attributes[2] = base | (MARK & ~termios.PARENB)
+        self._attributes[2] = base | ((once if once is not None else MARK) & ~termios.PARENB)
         self._set()
         return False
+
+    def _wanted_words(self) -> str:
+        return "even" if self._settings.wakeup_by == "even_parity" else "mark and space"
 
     _pretend = False
     _base = 0
@@ -312,13 +324,17 @@ class TtyLine:
         if written != len(data):
             raise self._lose(f"took only {written} of {len(data)} bytes of a frame; is the adapter stuck?")
 
-    def _ask_low_latency(self) -> bool:
-        """Many drivers have no such flag; then the latency timer of the adapter counts, or nothing."""
+    def _check_that_all_left(self, now: float) -> None:
+        """Bytes of an earlier frame that are still here make the line lost; `close` throws them away. Raises LineLost."""
         try:
-            self._serial.set_low_latency_mode(True)
-        except (ValueError, OSError, NotImplementedError):
-            return False
-        return True
+            (waiting,) = struct.unpack("i", fcntl.ioctl(self._fd, termios.TIOCOUTQ, bytes(4)))
+        except OSError as error:
+            raise self._lose(f"is gone: {error.strerror}") from error
+        if waiting:
+            self.stats.stuck += 1
+            raise self._lose(
+                f"does not send: {waiting} bytes should have left {(now - self._left_at) * 1000:.0f} ms ago"
+            )
 
     def _exclude(self) -> bool:
         """On top of pyserial's flock, which binds only who asks for it: nobody but root may open the port meanwhile."""
@@ -332,12 +348,3 @@ class TtyLine:
         self._lost = LineLost(f"Line {self.name}: {self.path} {why}.", line=self.name, place=self.path)
         self._service_at = None
         return self._lost
-
-
-def _latency_timer_ms(path: str) -> int | None:
-    """The FTDI latency timer behind a port, by its kernel name (``by-path`` links are followed)."""
-    kernel_name = Path(os.path.realpath(path)).name
-    try:
-        return int(Path("/sys/bus/usb-serial/devices", kernel_name, "latency_timer").read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None

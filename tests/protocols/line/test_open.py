@@ -17,7 +17,8 @@ from protocols.line.tcp import parse_place
         ("ttyUSB0", "no URL"),
         ("tcp9:", "no URL"),
         ("carrier-pigeon:7", "nobody here knows carrier-pigeon"),
-        ("rfc2217://10.7.0.41:4001", "not ordered with the data"),
+        ("rfc2217:10.7.0.41", "names no address and port"),
+        ("tcp:10.7.0.41:4001", "wakeup_by_server"),
         ("modbus-tcp:10.7.0.41:502", "Modbus bus"),
         ("tty:COM1", "hallctl doctor"),
         ("tcp9:10.7.0.41", "names no address and port"),
@@ -63,7 +64,15 @@ def test_a_memory_wire_opens_by_name():
 
 @pytest.mark.parametrize(
     "numbers",
-    [{"baud": 300}, {"gap_s": 0.005}, {"gap_s": -0.001}, {"settle_s": 0.1}, {"connect_timeout_s": 0.0}],
+    [
+        {"baud": 300},
+        {"gap_s": 0.005},
+        {"gap_s": -0.001},
+        {"settle_s": 0.1},
+        {"connect_timeout_s": 0.0},
+        {"stuck_s": 0.001},
+        {"wakeup_by": "magic"},
+    ],
 )
 def test_settings_no_machine_could_live_with_are_refused(numbers):
     with pytest.raises(ValueError, match=r"[Ll]ine|gap|mark"):

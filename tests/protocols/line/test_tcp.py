@@ -118,21 +118,22 @@ def test_what_came_before_the_peer_closed_is_handed_out_first(far):
         far.line.ready(1.0)
 
 
-def test_a_flood_costs_one_bounded_read_per_drain_and_nothing_of_it_is_lost(far):
+def test_of_a_flood_no_more_is_looked_at_than_a_wire_can_carry_and_the_rest_is_read_away_in_step(far):
     count = 3 * DRAIN_MAX
     far.socket.setblocking(False)
     octets = memoryview(pairs(b"\x00", wakeup=False) * count)
-    got = 0
-    largest = 0
+    stats = far.line.stats
+    lumps = []
     deadline = time.monotonic() + 10
-    while got < count and time.monotonic() < deadline:
+    while stats.chars_received < count and time.monotonic() < deadline:
         with contextlib.suppress(BlockingIOError):
             octets = octets[far.socket.send(octets) :] if octets else octets
-        lump = far.line.drain(1.0)
-        largest = max(largest, len(lump))
-        got += len(lump)
-    assert got == count
-    assert largest <= DRAIN_MAX
+        lumps.append(len(far.line.drain(1.0)))  # all in one moment
+    assert sum(lumps) == DRAIN_MAX
+    assert stats.thrown_away == count - DRAIN_MAX
+    assert stats.flooded >= 2
+    far.speak("00 11")
+    assert chars(far.line, now=2.0) == [(0x11, False)], "a second later there is room again, and the pairs are in step"
 
 
 def test_a_peer_that_does_not_read_makes_the_line_busy_or_lost_and_never_fills_memory(far):
