@@ -109,6 +109,8 @@ class EgmSettings(Table):
     location: Annotated[str, StringConstraints(max_length=40)] | None = None
     "Place on the floor."
     label: Label | None = None
+    serial: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
+    "Serial number of the cabinet that should answer there; none: whichever answers first is taken."
 
 
 class StoreSettings(Table):
@@ -211,6 +213,13 @@ class PollingSettings(Table):
     "The most credits a machine can move; tells a meter that wrapped from one that was cleared."
     cents_per_hour: int = Field(default=100_000_000, ge=1, le=10**14)
     games_per_hour: int = Field(default=100_000, ge=1, le=10**9)
+    on_wrong_machine: Literal["hold", "go_on"] = "go_on"
+    """Another machine than the enrolled or known one answers. go_on: an alarm, and a new generation of its meters; hold:
+    nothing is taken from it until the command egm.confirm."""
+    per_game: Literal["never", "link_up", "always"] = "link_up"
+    "When the meters of each game of a multi-game machine are read beside those of the machine as a whole."
+    game_meters: tuple[MeterCode, ...] = Field(default=(0x00, 0x01, 0x02, 0x05), min_length=1, max_length=12)
+    "Meter codes read for each game."
 
 
 class Settings(Table):

@@ -194,6 +194,7 @@ class Field:
                 cents_per_hour=polling.cents_per_hour,
                 count_per_hour=polling.games_per_hour,
             ),
+            on_wrong_machine=polling.on_wrong_machine,
         )
 
     def _build_lines(self) -> list[str]:

@@ -1,13 +1,13 @@
 """(pure) What a wire or the gateway itself has found, in hall words, before the books have had their say.
 
-translate/ makes these; the journal turns each into an event of the catalogue inside its transaction, because what an
+translate/ makes these; the journal turns each into events of the catalogue inside its transaction, because what an
 event says may depend on what the books already hold (was this exception stored before? by how much did a meter grow?).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -15,6 +15,7 @@ from edge.hall.devices import Identity
 from edge.hall.events import Fact
 from edge.hall.meters import Reading
 from edge.hall.money import Denomination
+from edge.hall.shapes import Json
 
 Reason = Literal["first", "interval", "event", "command", "link_up", "stop"]
 
@@ -28,6 +29,10 @@ class ExceptionFound:
     time: datetime
     doubtful: bool
     "It may be the repeat of the last one stored: the machine may not have heard our acknowledgement (rule 12)."
+    frame: Mapping[str, Json] = field(default_factory=dict)
+    "What a real-time frame carried beside the code, in the members of the event's data."
+    unidentified: bool = False
+    "It came before it was known who sits there, and could not be left with the machine."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,55 @@ class IdentityFound:
     identity: Identity
     unsupported: Sequence[int]
     "Polls it is silent on though others are answered."
+    answered: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmFound:
+    """A person says: the machine that answers there now is the right one. Part of a command, which ends with it."""
+
+    asset: int
+    time: datetime
+    serial: str | None
+    "The serial number that was seen; None: whichever answers."
+    central: str
+    command_id: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptionFound:
+    """What a machine offers, and the asset number it tells of itself where it tells one."""
+
+    asset: int
+    time: datetime
+    told: Mapping[str, Json]
+    "Members of ``hall.egm.described.v1`` beside the asset."
+    asset_told: int | None
+    unsupported: Sequence[int]
+    answered: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class HandpayFound:
+    """The answer to the question for a handpay; with it the question is answered."""
+
+    asset: int
+    time: datetime
+    record: Mapping[str, Json] | None
+    "What the machine told, as numbers, to know it again by; None: it has no record, or does not know the question."
+    told: Mapping[str, Json] = field(default_factory=dict)
+    "Members of ``hall.egm.handpay.recorded.v1`` beside asset and because."
+    unsupported: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PollsFound:
+    """Which long polls a machine answered, and on which it is silent though it answers others. Makes no event."""
+
+    asset: int
+    answered: Sequence[int] = ()
+    unsupported: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +122,14 @@ class CommandEnded:
     fact: Fact
 
 
-Found = ExceptionFound | SnapshotFound | IdentityFound | CommandEnded | Fact
+Found = (
+    ExceptionFound
+    | SnapshotFound
+    | IdentityFound
+    | ConfirmFound
+    | DescriptionFound
+    | HandpayFound
+    | PollsFound
+    | CommandEnded
+    | Fact
+)

@@ -1,6 +1,6 @@
 """What happened, written down: one transaction for the fact, its tables and its place in the log.
 
-The only writer of the hall's tables and of the log. Each thing found has one applier (table at the end); it runs in the
+The only writer of the hall's tables and of the log. Each thing found has one entry (``entries``); it runs in the
 writer's thread inside the group's transaction and says which events the fact becomes. Nothing here waits: the caller is
 called back, in the loop, once its records are on disk.
 """
@@ -10,22 +10,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from edge.clock import Quality
-from edge.field.found import CommandEnded, ExceptionFound, Found, IdentityFound, SnapshotFound
+from edge.field.entries import write_entry
+from edge.field.found import Found
+from edge.field.page import Decision, Page, Policy, Ways
 from edge.hall.devices import Egm
-from edge.hall.events import Fact, check, schema_path
-from edge.hall.exceptions import exception_data, meaning
-from edge.hall.shapes import Json
 from edge.rules.meters import Pace
-from edge.store.devices import IdentityChange, note_identity
-from edge.store.last_exceptions import last_exception, note_exception
-from edge.store.meters import Recorded, Snapshot, name_snapshot, record_snapshot
-from sync import inbox, outbox
 from sync.db import Transaction
 from sync.envelope import Envelope
 from sync.errors import StorageFull
@@ -40,22 +35,18 @@ class Written:
     """Records that are now on disk, in the order of what was handed over."""
 
     events: tuple[Envelope, ...]
-    identities: Mapping[int, IdentityChange]
+    identities: Mapping[int, Decision]
     "By asset: what the identity just stored means against the one before."
+    starts: tuple[int, ...] = field(default=())
+    "For each thing handed over: where its events begin in ``events``."
 
-
-@dataclass(slots=True)
-class _Page:
-    """What one call to ``record`` has written so far, inside its transaction."""
-
-    tx: Transaction
-    clock: Quality
-    events: list[Envelope]
-    identities: dict[int, IdentityChange]
+    def caused_by(self, place: int) -> str:
+        """Id of the first event that the thing handed over at this place became."""
+        return self.events[self.starts[place]].id
 
 
 class Journal:
-    """One per field. ``locations`` gives the place on the floor that goes into a machine's events."""
+    """One per field. ``know`` gives it the machines, for the place on the floor that goes into their events."""
 
     def __init__(
         self,
@@ -66,13 +57,12 @@ class Journal:
         quality: Callable[[], Quality],
         incidents: Path,
         pace: Pace,
+        on_wrong_machine: Policy = "go_on",
     ) -> None:
         self._writer = writer
-        self._source = source
-        self._gaming_day = gaming_day
+        self._ways = Ways(source, gaming_day, pace, on_wrong_machine)
         self._quality = quality
         self._incidents = incidents
-        self._pace = pace
         self._egms: Mapping[int, Egm] = {}
         self.refused = 0
 
@@ -88,10 +78,12 @@ class Journal:
         clock = self._quality()
 
         def work(tx: Transaction) -> Written:
-            page = _Page(tx, clock, [], {})
+            page = Page(tx, clock, self._ways, self._egms)
+            starts = []
             for one in found:
-                _APPLIERS[type(one)](self, page, one)
-            return Written(tuple(page.events), page.identities)
+                starts.append(len(page.events))
+                write_entry(page, one)
+            return Written(tuple(page.events), page.identities, tuple(starts))
 
         def settled(written: Written | None, error: Exception | None) -> None:
             # Full books are no refusal: the line is held and the same is written when there is room. Whatever else it
@@ -110,97 +102,6 @@ class Journal:
         """Run the caller's own small work (a cursor, an admission, a marker) as one transaction; on disk when it returns."""
         return await self._writer.run(work, urgent=True)
 
-    def append(self, page: _Page, fact: Fact) -> Envelope:
-        """Add one fact to the log, inside the transaction of its page."""
-        kind = check(fact)
-        envelope = outbox.append(
-            page.tx,
-            outbox.Draft(
-                type=fact.kind,
-                source=self._source,
-                subject=fact.subject,
-                time=fact.time,
-                data=fact.data,
-                live_class=kind.live_class,
-                gamingday=self._gaming_day(fact.time),
-                clock=page.clock,
-                dataschema=schema_path(fact.kind),
-            ),
-        )
-        page.events.append(envelope)
-        return envelope
-
-    # appliers -------------------------------------------------------------------------------------------------------
-
-    def _exception(self, page: _Page, found: ExceptionFound) -> None:
-        # The host says doubtful only of a code that may come once more (it was given the last ones stored). Whether
-        # any was stored is asked here: before the first one there is nothing to repeat.
-        repeat = found.doubtful and last_exception(page.tx, found.asset) is not None
-        egm = self._egms.get(found.asset)
-        data = exception_data(found.asset, found.code, location=egm.location if egm else None, maybe_repeat=repeat)
-        envelope = self.append(page, Fact(meaning(found.code).kind, f"egm/{found.asset}", found.time, data))
-        note_exception(page.tx, found.asset, found.code, envelope.sequence, maybe_repeat=repeat)
-
-    def _snapshot(self, page: _Page, found: SnapshotFound) -> None:
-        recorded = record_snapshot(
-            page.tx,
-            Snapshot(
-                asset=found.asset,
-                read_at=found.time,
-                reason=found.reason,
-                readings=found.readings,
-                unsupported=found.unsupported,
-                because=found.because,
-                coherent=found.coherent,
-                denomination=found.denomination,
-                clock_trusted=found.follows or page.clock != "untrusted",
-            ),
-            pace=self._pace,
-        )
-        subject = f"egm/{found.asset}"
-        envelope = self.append(page, Fact("hall.egm.meters.snapshot.v1", subject, found.time, recorded.data()))
-        name_snapshot(page.tx, recorded.snapshot, envelope.id)
-        for fact in _consequences(recorded, envelope.id, found.time):
-            self.append(page, fact)
-
-    def _identity(self, page: _Page, found: IdentityFound) -> None:
-        change = note_identity(page.tx, found.asset, found.identity)
-        page.identities[found.asset] = change
-        subject = f"egm/{found.asset}"
-        identity = found.identity
-        members: dict[str, Json] = {name: getattr(identity, name) for name in _IDENTITY_MEMBERS}
-        if change.kind == "replaced":
-            data: dict[str, Json] = {
-                "asset": found.asset,
-                "serial_before": change.before.serial or "",
-                "serial": identity.serial or "",
-                "generation": change.generation,
-                "previous": change.previous_generation,
-            }
-            self.append(page, Fact("hall.egm.replaced.v1", subject, found.time, data))
-        self.append(
-            page,
-            Fact(
-                "hall.egm.identified.v1",
-                subject,
-                found.time,
-                {
-                    "asset": found.asset,
-                    "generation": change.generation,
-                    **members,
-                    "unsupported": list(found.unsupported),
-                    "changed": change.kind != "same",
-                },
-            ),
-        )
-
-    def _command(self, page: _Page, found: CommandEnded) -> None:
-        envelope = self.append(page, found.fact)
-        inbox.finish(page.tx, found.central, found.command_id, {"event": envelope.id, "type": found.fact.kind})
-
-    def _fact(self, page: _Page, found: Fact) -> None:
-        self.append(page, found)
-
     def _keep_incident(self, found: Sequence[Found], error: Exception) -> None:
         # The books refused it: a bug of ours or hostile bytes. It must not be lost with the acknowledgement, so it is
         # kept beside the books, on disk before the line goes on.
@@ -214,64 +115,3 @@ class Journal:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())
-
-
-_IDENTITY_MEMBERS = (
-    "serial", "version", "game_id", "additional_id", "paytable", "denomination_code", "max_bet", "games", "features",
-)  # fmt: skip
-
-
-def _consequences(recorded: Recorded, snapshot_id: str, time: datetime) -> Sequence[Fact]:
-    """What a snapshot showed beyond its values: a new generation, another denomination, meters for a person to judge."""
-    asset = recorded.source.asset
-    subject = f"egm/{asset}"
-    facts: list[Fact] = []
-    if recorded.cause is not None:
-        data: dict[str, Json] = {
-            "asset": asset,
-            "generation": recorded.generation,
-            "previous": recorded.previous_generation,
-            "cause": recorded.cause,
-            "last_snapshot": recorded.last_event_id,
-            "first_snapshot": snapshot_id,
-        }
-        facts.append(Fact("hall.egm.generation.opened.v1", subject, time, data))
-    if recorded.denomination_changed:
-        before, after = recorded.denomination_before, recorded.source.denomination
-        change: dict[str, Json] = {
-            "asset": asset,
-            "before": dict(before.as_data()) if before else None,
-            "after": dict(after.as_data()) if after else None,
-        }
-        facts.append(Fact("hall.egm.denomination.changed.v1", subject, time, change))
-    for cause in ("ambiguous", "corrupt_read"):
-        meters: list[Json] = [
-            {
-                "game": judged.reading.game,
-                "code": judged.reading.code,
-                "before": str(judged.before if judged.before is not None else 0),
-                "after": str(judged.reading.value),
-                "width": judged.reading.width,
-            }
-            for judged in recorded.for_review
-            if judged.verdict.kind == cause
-        ]
-        if meters:
-            review: dict[str, Json] = {
-                "asset": asset,
-                "generation": recorded.generation,
-                "cause": cause,
-                "meters": meters,
-                "snapshot": snapshot_id,
-            }
-            facts.append(Fact("hall.egm.meters.review.v1", subject, time, review))
-    return facts
-
-
-_APPLIERS: Mapping[type, Callable[[Journal, _Page, Any], None]] = {
-    ExceptionFound: Journal._exception,
-    SnapshotFound: Journal._snapshot,
-    IdentityFound: Journal._identity,
-    CommandEnded: Journal._command,
-    Fact: Journal._fact,
-}

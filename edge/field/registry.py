@@ -35,7 +35,7 @@ class Registry:
 def prepare(tx: Transaction, settings: Settings) -> Registry:
     """Seed the registry, register the consumers, take the markers away."""
     first_run = not egms(tx, all_of_them=True)
-    seeds = [Seed(e.asset, e.line, e.address, e.location, e.label) for e in settings.egms]
+    seeds = [Seed(e.asset, e.line, e.address, e.location, e.label, e.serial) for e in settings.egms]
     differences = seed_egms(tx, seeds)
     outbox.ensure_consumers(tx, {consumer.name: consumer.required for consumer in settings.consumers})
     markers = take_markers(tx)

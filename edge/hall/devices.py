@@ -27,6 +27,10 @@ class Identity:
     "Number of games it offers (SAS 51)."
     features: str | None = None
     "Feature bytes as hex (SAS A0)."
+    base_percentage: str | None = None
+    "Theoretical payback at maximum bet in hundredths of a percent, as told (SAS 1F): 9250 is 92.50 %."
+    progressive_group: int | None = None
+    "Progressive group (SAS 1F); 0: none."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,5 +48,7 @@ class Egm:
     generation: int
     "Number of the present life of its meters, from 1."
     generation_cause: GenerationCause
+    enrolled_serial: str | None
+    "The serial number that should answer here; None: not said, whoever answers first is taken."
     identity: Identity
     identified_at: str | None

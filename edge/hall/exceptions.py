@@ -5,7 +5,7 @@ row is reserved or new: it becomes ``hall.egm.exception.unknown.v1`` with its ra
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from edge.hall.shapes import Json
 
@@ -24,6 +24,15 @@ CLEAR_CERTAIN = frozenset({0x7A})
 "The machine says that its meters started again: a new generation, whatever the values look like."
 CLEAR_POSSIBLE = frozenset({0x31, 0x32, 0x33, 0x3A})
 "Memory was hurt or reset: a new generation if any meter fell in the next snapshot."
+
+HANDPAY_OPENS = frozenset({0x51})
+"The machine is locked until somebody pays; it repeats this every 15 s until its record was read."
+HANDPAY_CLOSES: Mapping[int, Literal["reset", "cancelled", "keyed_off"]] = {
+    0x52: "reset", 0x55: "cancelled", 0x5A: "keyed_off",
+}  # fmt: skip
+"The lock is gone, and how."
+OVERFLOW = 0x70
+"The machine's queue ran over: its oldest exceptions are lost."
 
 
 def _m(name: str, **data: Json) -> Meaning:

@@ -4,12 +4,13 @@ The configuration only seeds it; afterwards the table counts and differences are
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import fields
 from typing import Literal, NamedTuple
 
 from edge.clock import stamp
 from edge.errors import UnknownMachine
 from edge.hall.devices import Egm, Identity
+from edge.rules.identity import Comparison, compare
 from edge.store.tx import Reader, Row, Tx
 
 
@@ -21,6 +22,8 @@ class Seed(NamedTuple):
     address: int
     location: str | None = None
     label: str | None = None
+    serial: str | None = None
+    "Serial number that should answer there; None: not said."
 
 
 class SeedDifference(NamedTuple):
@@ -32,11 +35,10 @@ class SeedDifference(NamedTuple):
     registered: str
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityChange:
-    """What an answer to "who are you" means against what was known."""
+class IdentityChange(NamedTuple):
+    """What an answer to "who are you" has changed in the registry."""
 
-    kind: Literal["first", "same", "changed", "replaced"]
+    found: Comparison
     before: Identity
     generation: int
     previous_generation: int
@@ -44,14 +46,18 @@ class IdentityChange:
 
 _IDENTITY = tuple(field.name for field in fields(Identity))
 _COLUMNS = ", ".join(
-    ("asset", "line", "address", "location", "label", "enrolled", "generation", "generation_cause", *_IDENTITY)
-)
+    (
+        "asset", "line", "address", "location", "label", "enrolled", "generation", "generation_cause",
+        "enrolled_serial", *_IDENTITY,
+    )
+)  # fmt: skip
 
 
 def seed_egms(tx: Tx, seeds: Iterable[Seed]) -> list[SeedDifference]:
     """Register the machines that are not known yet; return where configuration and registry disagree.
 
-    A place (line and address) that another enrolled machine holds is a difference too, and the newcomer waits.
+    A place (line and address) that another enrolled machine holds is a difference too, and the newcomer waits. A serial
+    number for a machine that has none enrolled is taken over: that contradicts nothing.
     """
     known = {machine.asset: machine for machine in egms(tx, all_of_them=True)}
     places = {(machine.line, machine.address): machine.asset for machine in known.values() if machine.enrolled}
@@ -60,6 +66,8 @@ def seed_egms(tx: Tx, seeds: Iterable[Seed]) -> list[SeedDifference]:
         machine = known.get(seed.asset)
         if machine is not None:
             differences += _differences(seed, machine)
+            if seed.serial is not None and machine.enrolled_serial is None:
+                enrol_serial(tx, seed.asset, seed.serial)
             continue
         holder = places.get((seed.line, seed.address))
         if holder is not None:
@@ -67,7 +75,8 @@ def seed_egms(tx: Tx, seeds: Iterable[Seed]) -> list[SeedDifference]:
             differences.append(SeedDifference(seed.asset, "place", place, f"held by machine {holder}"))
             continue
         tx.execute(
-            "INSERT INTO egms (asset, line, address, location, label, registered_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO egms (asset, line, address, location, label, enrolled_serial, registered_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
             (*seed, stamp(tx.now)),
         )
         places[seed.line, seed.address] = seed.asset
@@ -80,6 +89,7 @@ def _differences(seed: Seed, machine: Egm) -> list[SeedDifference]:
         ("address", seed.address, machine.address),
         ("location", seed.location, machine.location),
         ("label", seed.label, machine.label),
+        ("serial", seed.serial, machine.enrolled_serial if seed.serial and machine.enrolled_serial else seed.serial),
     )
     return [SeedDifference(seed.asset, name, str(new), str(old)) for name, new, old in pairs if new != old]
 
@@ -98,10 +108,18 @@ def egm(conn: Reader, asset: int) -> Egm | None:
 
 
 def _egm(row: Row) -> Egm:
-    asset, line, address, location, label, enrolled, generation, cause, *identity, identified_at = row
+    asset, line, address, location, label, enrolled, generation, cause, serial, *identity, identified_at = row
     return Egm(
-        asset, line, address, location, label, bool(enrolled), generation, cause, Identity(*identity), identified_at
-    )
+        asset, line, address, location, label, bool(enrolled), generation, cause, serial, Identity(*identity),
+        identified_at,
+    )  # fmt: skip
+
+
+def compared(conn: Reader, asset: int, told: Identity) -> Comparison:
+    """What this answer would mean; nothing is changed. Raises UnknownMachine."""
+    machine = _known(conn, asset)
+    known = None if machine.identified_at is None else machine.identity
+    return compare(known, told, machine.enrolled_serial)
 
 
 def note_identity(tx: Tx, asset: int, identity: Identity) -> IdentityChange:
@@ -109,25 +127,33 @@ def note_identity(tx: Tx, asset: int, identity: Identity) -> IdentityChange:
 
     A serial number that was not told this time does not erase the known one. Raises UnknownMachine.
     """
-    machine = egm(tx, asset)
+    machine = _known(tx, asset)
+    found = compared(tx, asset, identity)
+    generation = open_generation(tx, asset, "replaced") if found.kind == "replaced" else machine.generation
+    assignments = ", ".join(f"{name} = ?" for name in _IDENTITY)
+    values: Sequence[str | int | None] = [getattr(found.now, name) for name in _IDENTITY]
+    tx.execute(f"UPDATE egms SET {assignments}, identified_at = ? WHERE asset = ?", (*values, stamp(tx.now), asset))
+    return IdentityChange(found, machine.identity, generation, machine.generation)
+
+
+def registered_at(conn: Reader, asset: int) -> str:
+    """Stamp of the moment a machine came into the registry. Raises UnknownMachine."""
+    row = conn.execute("SELECT registered_at FROM egms WHERE asset = ?", (asset,)).fetchone()
+    if row is None:
+        raise UnknownMachine(f"Machine {asset} is not registered", asset=asset)
+    return str(row[0])
+
+
+def enrol_serial(tx: Tx, asset: int, serial: str | None) -> None:
+    """From now on the machine with this serial number should answer here; None: whoever answers is taken."""
+    tx.execute("UPDATE egms SET enrolled_serial = ? WHERE asset = ?", (serial, asset))
+
+
+def _known(conn: Reader, asset: int) -> Egm:
+    machine = egm(conn, asset)
     if machine is None:
         raise UnknownMachine(f"Machine {asset} is not registered", asset=asset)
-    before = machine.identity
-    known = asdict(before)
-    told = {name: value for name, value in asdict(identity).items() if value is not None}
-    now = Identity(**{**known, **told})
-    generation = machine.generation
-    kind: Literal["first", "same", "changed", "replaced"] = "same" if now == before else "changed"
-    if machine.identified_at is None:
-        kind = "first"
-    elif before.serial is not None and now.serial != before.serial:
-        kind = "replaced"
-        now = identity
-        generation = open_generation(tx, asset, "replaced")
-    assignments = ", ".join(f"{name} = ?" for name in _IDENTITY)
-    values: Sequence[str | int | None] = [getattr(now, name) for name in _IDENTITY]
-    tx.execute(f"UPDATE egms SET {assignments}, identified_at = ? WHERE asset = ?", (*values, stamp(tx.now), asset))
-    return IdentityChange(kind, before, generation, machine.generation)
+    return machine
 
 
 def open_generation(tx: Tx, asset: int, cause: Literal["ram_clear", "replaced"]) -> int:

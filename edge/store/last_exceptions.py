@@ -11,15 +11,17 @@ from edge.store.tx import Reader, Tx
 
 
 class LastException(NamedTuple):
-    """The exception that was stored last of a machine, and its record's sequence."""
+    """The exception that was stored last of a machine, its record's sequence, and when it was stored."""
 
     code: int
     sequence: int
+    noted_at: str
+    "Stamp of the transaction that stored it."
 
 
 def last_exception(conn: Reader, asset: int) -> LastException | None:
     """None: none was ever stored of this machine."""
-    row = conn.execute("SELECT code, sequence FROM last_exceptions WHERE asset = ?", (asset,)).fetchone()
+    row = conn.execute("SELECT code, sequence, noted_at FROM last_exceptions WHERE asset = ?", (asset,)).fetchone()
     return None if row is None else LastException(*row)
 
 

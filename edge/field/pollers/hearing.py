@@ -231,7 +231,7 @@ class Hearing:
         heard.found.append(found)
 
         def then(written: Written) -> None:
-            cause = written.events[place].id
+            cause = written.caused_by(place)
             if event.code in translate.IDENTITY_CHANGING:
                 self._ask(Slip(Identify(seat.egm.asset)), first=True)
                 self._ask_snapshot(seat, "event", cause)
@@ -298,7 +298,7 @@ class Hearing:
         }
         heard.found.append(Fact("hall.egm.data.gap.v1", f"egm/{seat.egm.asset}", at, data))
         place = len(heard.found) - 1
-        heard.then.append(lambda written: self._ask_snapshot(seat, "event", written.events[place].id))
+        heard.then.append(lambda written: self._ask_snapshot(seat, "event", written.caused_by(place)))
 
     def _silence_began(self, wire: Wire, event: SilenceBegan, at: datetime, now: float, heard: _Heard) -> None:
         data: dict[str, Json] = {

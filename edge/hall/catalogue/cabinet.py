@@ -6,8 +6,9 @@ Which code makes which kind is said in `edge.hall.exceptions`.
 
 from edge.hall.catalogue.kind import EventKind, sas
 from edge.hall.devices import DOORS
-from edge.hall.shapes import choice, integer
+from edge.hall.shapes import boolean, choice, integer
 
+_GAME = integer(0, 9999, about="0: the menu")
 _DOOR = {"door": choice(*DOORS, about="card_cage is the logic area")}
 
 DOOR_KINDS: tuple[EventKind, ...] = (
@@ -87,15 +88,30 @@ SERVICE_KINDS: tuple[EventKind, ...] = (
         priority="high", live="system", required={"menu": choice("attendant", "operator")}),
     sas("menu.left", "Menu left", "Machine {asset}: {menu} menu left", "system",
         priority="high", live="system", required={"menu": choice("attendant", "operator")}),
-    sas("recall.displayed", "Game recall displayed", "Machine {asset}: game recall displayed", "system"),
+    sas("recall.displayed", "Game recall displayed", "Machine {asset}: game recall displayed", "system",
+        optional={"game": _GAME, "entry": integer(0, 9999, about="which of the last games")}),
     sas("session.started", "Session started", "Machine {asset}: session started", "system"),
     sas("session.ended", "Session ended", "Machine {asset}: session ended", "system"),
 )  # fmt: skip
 
 PLAY_KINDS: tuple[EventKind, ...] = (
-    sas("game.started", "Game started", "Machine {asset}: game started", "play", priority="low", shed="drop_first"),
-    sas("game.ended", "Game ended", "Machine {asset}: game ended", "play", priority="low", shed="drop_first"),
-    sas("game.selected", "Game selected", "Machine {asset}: game selected", "play", priority="low", shed="drop_first"),
+    sas("game.started", "Game started", "Machine {asset}: game started", "play", priority="low", shed="drop_first",
+        optional={
+            "wagered": integer(0, 9999, about="credits"),
+            "coin_in": integer(0, 99_999_999, about="total coin in after it, credits, the last eight digits"),
+            "wager_type": integer(0, 255, about="as the machine told it"),
+            "progressive_group": integer(0, 255),
+        }),
+    sas("game.ended", "Game ended", "Machine {asset}: game ended", "play", priority="low", shed="drop_first",
+        optional={"win": integer(0, 99_999_999, about="credits, without bonus")}),
+    sas("game.selected", "Game selected", "Machine {asset}: game selected", "play", priority="low", shed="drop_first",
+        optional={"game": _GAME}),
     sas("play.noticed", "Play", "Machine {asset}: play ({act})", "play", priority="low", shed="drop_first",
-        required={"act": choice("draw", "reel_stopped", "wagered", "card_held")}),
+        required={"act": choice("draw", "reel_stopped", "wagered", "card_held")},
+        optional={
+            "reel": integer(0, 255),
+            "stop": integer(0, 255, about="position at which it stopped"),
+            "card": integer(0, 127),
+            "held": boolean(about="false: let go"),
+        }),
 )  # fmt: skip

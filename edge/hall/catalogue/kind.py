@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from edge.hall.ids import ASSET_MAX
-from edge.hall.shapes import Check, Json, Schema, boolean, checker, integer, record
+from edge.hall.shapes import Check, Json, Schema, boolean, checker, hexadecimal, integer, record
 
 Class = Literal["money", "door", "fault", "ticket", "cashless", "system", "meters", "link", "command", "play"]
 "What the event is about; people filter by it."
@@ -53,6 +53,10 @@ SAS_MEMBERS: Mapping[str, Schema] = {
 SAS_OPTIONAL: Mapping[str, Schema] = {
     "location": integer(0, 999_999_999, about="number of the place on the floor, where it is a number"),
     "maybe_repeat": boolean(about="present and true: after an unclean stop this may be the last one once more"),
+    "unidentified": boolean(
+        about="present and true: it came before it was known who sits there, and could not be left with the machine"
+    ),
+    "frame": hexadecimal(64, about="what a real-time frame carried, where its layout is not known"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Events of meters and of who a machine is. The gateway makes them from what it asked; no exception does.
+"""Events of meters. The gateway makes them from what it asked; no exception does.
 
 A snapshot names the event that caused it (`because`), never the other way round.
 """
@@ -9,12 +9,10 @@ from edge.hall.shapes import (
     choice,
     digits,
     event_id,
-    hexadecimal,
     integer,
     nullable,
     record,
     several,
-    text,
 )
 
 VERDICTS = (
@@ -27,7 +25,7 @@ REASONS = ("first", "interval", "event", "command", "link_up", "stop")
 _GENERATION = integer(1, 1_000_000, about="life of this machine's meters, from 1")
 _CODE = integer(0, 0xFFFF, about="SAS meter code")
 _GAME = integer(0, 9999, about="0 is the machine as a whole")
-_DENOMINATION = record(
+DENOMINATION = record(
     {
         "code": integer(0, 255),
         "numerator": integer(1, about="minor units per credit, above the line"),
@@ -55,7 +53,7 @@ METER_KINDS: tuple[EventKind, ...] = (
             "reason": choice(*REASONS),
             "because": nullable(event_id(about="the event that caused this reading")),
             "coherent": boolean(about="true: all values belong to the same moment"),
-            "denomination": nullable(_DENOMINATION),
+            "denomination": nullable(DENOMINATION),
             "readings": several(_READING, most=400),
             "unsupported": several(_CODE, most=400, about="asked for and not known to the machine: not zero"),
         }),
@@ -82,32 +80,18 @@ METER_KINDS: tuple[EventKind, ...] = (
         },
         {"first_snapshot": event_id(about="the first snapshot of the new one")},
         priority="alarm", live="money"),
+    own("egm.meters.collected", "Meters collected before a change",
+        "Machine {asset}: meters were collected before its change ({machine})", "money",
+        {
+            "asset": ASSET,
+            "because": nullable(event_id(about="the announcement")),
+            "answer": choice("go_ahead", "not_now", about="what we told the machine (SAS B6)"),
+            "machine": choice("meters_will_be_cleared", "games_will_change", "nothing_pending", "no_answer",
+                              about="what it said to that"),
+        },
+        priority="high", live="money"),
     own("egm.denomination.changed", "Accounting denomination changed",
         "Machine {asset}: accounting denomination changed", "money",
-        {"asset": ASSET, "before": nullable(_DENOMINATION), "after": nullable(_DENOMINATION)},
+        {"asset": ASSET, "before": nullable(DENOMINATION), "after": nullable(DENOMINATION)},
         priority="alarm", live="money"),
-)  # fmt: skip
-
-_IDENTITY = {
-    "serial": nullable(text(40)),
-    "version": nullable(text(10)),
-    "game_id": nullable(text(10)),
-    "additional_id": nullable(text(10)),
-    "paytable": nullable(text(20)),
-    "denomination_code": nullable(integer(0, 255)),
-    "max_bet": nullable(integer(0, 99_999)),
-    "games": nullable(integer(0, 9999)),
-    "features": nullable(hexadecimal(16)),
-}
-
-IDENTITY_KINDS: tuple[EventKind, ...] = (
-    own("egm.identified", "Machine identified", "Machine {asset} is serial number {serial}", "system",
-        {"asset": ASSET, "generation": _GENERATION, **_IDENTITY, "unsupported": _CODES,
-         "changed": boolean(about="true: something of it differs from what was known")},
-        priority="normal"),
-    own("egm.replaced", "Machine replaced",
-        "Machine {asset}: another machine answers here ({serial_before} before, {serial} now)", "fault",
-        {"asset": ASSET, "serial_before": text(40), "serial": text(40), "generation": _GENERATION,
-         "previous": _GENERATION},
-        priority="alarm", live="fault"),
 )  # fmt: skip

@@ -5,24 +5,28 @@ later in the log, that names this one. Hence "noticed" for tickets, transfers, p
 """
 
 from edge.hall.catalogue.kind import EventKind, sas
-from edge.hall.shapes import choice, integer
+from edge.hall.shapes import choice, event_id, integer
+
+_COUNTRY = integer(0, 99, about="country of the bill (SAS appendix C): 37 United States, 39 euro; 0 unknown")
+_HANDPAY = {"handpay": event_id(about="the handpay.pending event of the handpay this belongs to")}
 
 MONEY_KINDS: tuple[EventKind, ...] = (
     sas("bill.accepted", "Bill accepted", "Machine {asset}: bill accepted", "money", priority="high", live="money",
         optional={"bill_denomination": integer(
             1, 1_000_000, about="face value in whole units of the local currency; absent: the machine did not say"
-        )}),
+        ), "country": _COUNTRY, "count": integer(0, 99_999_999, about="bills of this kind accepted so far")}),
     sas("bill.totals.reset", "Bill totals reset", "Machine {asset}: bill acceptor's period totals reset", "money",
         priority="alarm", live="money"),
     sas("cashout.requested", "Cash-out requested", "Machine {asset}: cash-out requested", "money",
         priority="high", live="money", required={"by": choice("button", "player", "win_to_system")}),
     sas("handpay.pending", "Handpay pending", "Machine {asset}: handpay pending", "money",
-        priority="alarm", live="money"),
-    sas("handpay.reset", "Handpay reset", "Machine {asset}: handpay reset", "money", priority="high", live="money"),
+        priority="alarm", live="money", optional=_HANDPAY),
+    sas("handpay.reset", "Handpay reset", "Machine {asset}: handpay reset", "money", priority="high", live="money",
+        optional=_HANDPAY),
     sas("handpay.cancelled", "Handpay request cancelled", "Machine {asset}: player cancelled the handpay request",
-        "money", priority="high", live="money"),
+        "money", priority="high", live="money", optional=_HANDPAY),
     sas("handpay.keyed_off", "Handpay keyed off to machine pay", "Machine {asset}: handpay keyed off to machine pay",
-        "money", priority="high", live="money"),
+        "money", priority="high", live="money", optional=_HANDPAY),
     sas("payout.interrupted", "Game reset during payout", "Machine {asset}: game reset during payout", "money",
         priority="alarm", live="money"),
     sas("progressive.noticed", "Progressive win", "Machine {asset}: progressive ({stage})", "money",
@@ -31,7 +35,13 @@ MONEY_KINDS: tuple[EventKind, ...] = (
     sas("progressive.silent", "No progressive information", "Machine {asset}: no progressive information for 5 s",
         "fault", priority="alarm", live="fault"),
     sas("bonus.noticed", "Legacy bonus paid", "Machine {asset}: legacy bonus paid or jackpot multiplied", "money",
-        priority="high", live="money"),
+        priority="high", live="money",
+        optional={
+            "multiplier": integer(0, 255),
+            "multiplied_win": integer(0, 99_999_999, about="credits"),
+            "tax_status": integer(0, 255, about="as the machine told it"),
+            "bonus": integer(0, 99_999_999, about="credits"),
+        }),
     sas("tip.awarded", "Tip awarded", "Machine {asset}: tip awarded", "money", priority="high", live="money"),
     sas("meters.reset", "Meters reset to zero", "Machine {asset}: lifetime meters reset to zero", "money",
         priority="alarm", live="money"),

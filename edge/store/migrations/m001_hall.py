@@ -3,8 +3,6 @@
 Meter values are integers: nine BCD bytes are at most 10^18 - 1 and fit the 64 bits of SQLite.
 """
 
-import sqlite3
-
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
@@ -100,8 +98,3 @@ def m001_hall(db: Database) -> None:
     for statement in TABLES.split(";\n"):
         if statement.strip():
             db.execute(statement)
-
-
-def create(conn: sqlite3.Connection) -> None:
-    """The same tables on a bare connection, for tests and tools."""
-    conn.executescript(TABLES)

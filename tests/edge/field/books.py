@@ -126,6 +126,7 @@ async def open_books(
             quality=clock.quality,
             incidents=path.parent / "incidents",
             pace=Pace(),
+            on_wrong_machine=settings.polling.on_wrong_machine,
         )
 
         def first(tx: Transaction) -> Registry:

@@ -305,7 +305,7 @@ async def test_a_bug_of_ours_is_kept_as_well_because_the_line_will_go_on(
     def bug(*_: object, **__: object) -> None:
         raise TypeError("of ours")
 
-    monkeypatch.setattr("edge.field.journal.note_exception", bug)
+    monkeypatch.setattr("edge.field.entries.exceptions.note_exception", bug)
     with pytest.raises(TypeError):
         await books.record(exception(0x11))
     assert books.events() == []

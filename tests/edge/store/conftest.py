@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.store.devices import Seed, seed_egms
-from edge.store.migrations.m001_hall import create
+from edge.store.migrations import create
 
 
 class HandTx:

@@ -2,8 +2,7 @@
 
 from sqlite_utils import Database
 
-from edge.store.migrations import MIGRATIONS
-from edge.store.migrations.m001_hall import create
+from edge.store.migrations import MIGRATIONS, create
 
 
 def shape(db: Database) -> list[tuple[str, str]]:

@@ -1,0 +1,83 @@
+"""A snapshot of meters: judged, booked, told; and what it shows beyond its values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from edge.field.found import SnapshotFound
+from edge.field.page import Page
+from edge.hall.events import Fact
+from edge.hall.shapes import Json
+from edge.store.meters import Recorded, Snapshot, name_snapshot, record_snapshot
+
+
+def enter_snapshot(page: Page, found: SnapshotFound) -> None:
+    """Its readings, their verdicts, the event, and the events that follow from it."""
+    recorded = record_snapshot(
+        page.tx,
+        Snapshot(
+            asset=found.asset,
+            read_at=found.time,
+            reason=found.reason,
+            readings=found.readings,
+            unsupported=found.unsupported,
+            because=found.because,
+            coherent=found.coherent,
+            denomination=found.denomination,
+            clock_trusted=found.follows or page.clock != "untrusted",
+        ),
+        pace=page.ways.pace,
+    )
+    subject = f"egm/{found.asset}"
+    envelope = page.append(Fact("hall.egm.meters.snapshot.v1", subject, found.time, recorded.data()))
+    name_snapshot(page.tx, recorded.snapshot, envelope.id)
+    for fact in _consequences(recorded, envelope.id, found.time):
+        page.append(fact)
+
+
+def _consequences(recorded: Recorded, snapshot_id: str, time: datetime) -> Sequence[Fact]:
+    """What a snapshot showed beyond its values: a new generation, another denomination, meters for a person to judge."""
+    asset = recorded.source.asset
+    subject = f"egm/{asset}"
+    facts: list[Fact] = []
+    if recorded.cause is not None:
+        data: dict[str, Json] = {
+            "asset": asset,
+            "generation": recorded.generation,
+            "previous": recorded.previous_generation,
+            "cause": recorded.cause,
+            "last_snapshot": recorded.last_event_id,
+            "first_snapshot": snapshot_id,
+        }
+        facts.append(Fact("hall.egm.generation.opened.v1", subject, time, data))
+    if recorded.denomination_changed:
+        before, after = recorded.denomination_before, recorded.source.denomination
+        change: dict[str, Json] = {
+            "asset": asset,
+            "before": dict(before.as_data()) if before else None,
+            "after": dict(after.as_data()) if after else None,
+        }
+        facts.append(Fact("hall.egm.denomination.changed.v1", subject, time, change))
+    for cause in ("ambiguous", "corrupt_read"):
+        meters: list[Json] = [
+            {
+                "game": judged.reading.game,
+                "code": judged.reading.code,
+                "before": str(judged.before if judged.before is not None else 0),
+                "after": str(judged.reading.value),
+                "width": judged.reading.width,
+            }
+            for judged in recorded.for_review
+            if judged.verdict.kind == cause
+        ]
+        if meters:
+            review: dict[str, Json] = {
+                "asset": asset,
+                "generation": recorded.generation,
+                "cause": cause,
+                "meters": meters,
+                "snapshot": snapshot_id,
+            }
+            facts.append(Fact("hall.egm.meters.review.v1", subject, time, review))
+    return facts

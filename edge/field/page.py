@@ -1,0 +1,74 @@
+"""What one call to the journal writes: the transaction, the events so far, and what was decided on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from edge.clock import Quality
+from edge.hall.devices import Egm, Identity
+from edge.hall.events import Fact, check, schema_path
+from edge.rules.identity import Kind
+from edge.rules.meters import Pace
+from sync import outbox
+from sync.db import Transaction
+from sync.envelope import Envelope
+
+Policy = Literal["hold", "go_on"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who sits there, by the books: what may be taken from it now."""
+
+    kind: Kind | Literal["held"]
+    "held: another than enrolled; nothing is taken from it until a person confirms it."
+    identity: Identity
+    "What it told, with what the same machine told before."
+    generation: int
+    wrong: str | None = None
+    "Against the enrolment; None: right, or nothing is enrolled."
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What does not change while the gateway runs: how facts become records."""
+
+    source: str
+    gaming_day: Callable[[datetime], str]
+    pace: Pace
+    on_wrong_machine: Policy = "go_on"
+
+
+@dataclass(slots=True)
+class Page:
+    """What one call to ``record`` has written so far, inside its transaction."""
+
+    tx: Transaction
+    clock: Quality
+    ways: Ways
+    egms: Mapping[int, Egm]
+    events: list[Envelope] = field(default_factory=list)
+    identities: dict[int, Decision] = field(default_factory=dict)
+
+    def append(self, fact: Fact) -> Envelope:
+        """Add one fact to the log. Raises BadFact, then nothing of the page is written."""
+        kind = check(fact)
+        envelope = outbox.append(
+            self.tx,
+            outbox.Draft(
+                type=fact.kind,
+                source=self.ways.source,
+                subject=fact.subject,
+                time=fact.time,
+                data=fact.data,
+                live_class=kind.live_class,
+                gamingday=self.ways.gaming_day(fact.time),
+                clock=self.clock,
+                dataschema=schema_path(fact.kind),
+            ),
+        )
+        self.events.append(envelope)
+        return envelope
