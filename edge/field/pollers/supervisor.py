@@ -1,7 +1,8 @@
 """Opens the lines, finds out when they can send, and opens again what was lost, for ever and with growing pauses.
 
 A line lost in a run goes on where it was: its host keeps the unanswered poll and decides, when the line is back,
-whether to repeat it or to fall silent first (rule 11).
+whether to repeat it or to fall silent first (rule 11). A port that sends and hears nothing for long is closed and opened
+now and then: some stop receiving when a machine is switched off, and only that cures them (sas-core 9.4, 10.28).
 """
 
 from __future__ import annotations
@@ -18,13 +19,29 @@ from edge.field.pollers.hearing import Hearing
 from edge.field.pollers.sas import SasPoller, Wire
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
-from protocols.errors import LineError, LineLost
-from protocols.line.line import Line
+from protocols.errors import LineError, LineLost, LineUnfit
+from protocols.line.line import Facts, Line, LineStats
 from protocols.line.tap import Tap, TapRecord
 from protocols.sas.events import SilenceBegan
 
 FIRST_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = 2.0
+"""An adapter that is plugged in again is the same line again within 5 s, its own start included."""
+UNFIT_PAUSE_S = 10.0
+"""Held by another program, no mark and space, a server that is too slow: only a person changes that."""
+
+PROVEN_S = 5.0
+"""A line that was open for so long, or has heard anything, was no flicker: its next loss is a new one."""
+
+MIND_S = 1.0
+"""So often each open line is looked at for floods, late gaps and deafness."""
+
+DEAF_AFTER_S = 120.0
+DEAF_LONGEST_S = 900.0
+"""The pause between two such openings doubles up to this; a hall that is off for the night stays quiet."""
+
+MARK_S = 10.0
+"""A mark of trouble stays on the line for so long after it was last seen."""
 
 
 class _NotOpen:
@@ -59,6 +76,22 @@ class _Opening:
     lost_since: datetime | None = None
     told: bool = False
     reopened: int = 0
+    opened_at: float = 0.0
+    proven: bool = True
+    "Since it was opened it has heard something, or stood for `PROVEN_S`. A first loss is told at once."
+    mind_at: float = 0.0
+    sent: int = 0
+    received: int = 0
+    thrown_away: int = 0
+    gaps_missed: int = 0
+    "As the counters stood when they were last looked at."
+    deaf_after_s: float = 0.0
+    deaf_for_s: float = 0.0
+    "How long it may send without hearing anything until it is opened anew; grows."
+    deaf_since: float | None = None
+    deaf_reopens: int = 0
+    mark: str | None = None
+    mark_until: float = 0.0
 
 
 class Supervisor:
@@ -74,18 +107,36 @@ class Supervisor:
         self._sinks: dict[str, Callable[[TapRecord], None]] = {}
         hearing.losses = self
 
-    def add(self, wire: Wire, open_line: Callable[[float], Line], assets: Sequence[int]) -> None:
-        """A line to be kept open."""
-        self._openings[wire.name] = _Opening(wire, open_line, tuple(assets))
+    def add(
+        self,
+        wire: Wire,
+        open_line: Callable[[float], Line],
+        assets: Sequence[int],
+        *,
+        deaf_after_s: float = DEAF_AFTER_S,
+    ) -> None:
+        """A line to be kept open. ``deaf_after_s``: sent for so long and heard nothing, it is opened anew; 0: never."""
+        opening = _Opening(wire, open_line, tuple(assets), deaf_after_s=deaf_after_s, deaf_for_s=deaf_after_s)
+        self._openings[wire.name] = opening
 
     @property
     def wires(self) -> Sequence[Wire]:
         return [opening.wire for opening in self._openings.values()]
 
+    def facts(self, name: str) -> Facts:
+        """What the port of a line could be told and what not; ``warning`` is for people. Empty while it is not open.
+        Raises KeyError for an unknown line."""
+        opening = self._openings[name]
+        return opening.wire.line.facts if opening.wire.open else {}
+
     def look(self, now: float) -> None:
-        """Open what is due, and let the tick have what has become ready."""
+        """Open what is due, let the tick have what has become ready, and mind what is open."""
         for opening in self._openings.values():
-            if opening.wire.open or now < opening.try_at:
+            if opening.wire.open:
+                if now >= opening.mind_at or not opening.proven:
+                    self._mind(opening, now)
+                continue
+            if now < opening.try_at:
                 continue
             try:
                 if opening.line is None:
@@ -100,7 +151,6 @@ class Supervisor:
         assert line is not None
         tap = Tap(line, self._sinks.get(wire.name))
         wire.line = tap
-        opening.pause_s = FIRST_PAUSE_S
         opening.reopened += opening.was_open
         state = "silent" if wire.silent else "up"
         self._board.update_line(
@@ -113,13 +163,9 @@ class Supervisor:
             if events:
                 self._hearing.heard(wire, events, now)
         opening.was_open = True
-        if opening.told:
-            data: dict[str, Json] = {
-                "line": wire.name,
-                "lost_since": stamp(opening.lost_since) if opening.lost_since else None,
-            }
-            self._note(Fact("hall.line.restored.v1", f"line/{wire.name}", self._clock.wall(), data))
-            opening.told = False
+        if opening.proven:
+            self._tell_restored(opening)
+        self._begin_to_mind(opening, line, now)
         opening.line = None
         self._poller.add(wire, now)
 
@@ -127,8 +173,7 @@ class Supervisor:
         if opening.line is not None:
             opening.line.close()
             opening.line = None
-        opening.try_at = now + opening.pause_s
-        opening.pause_s = min(LONGEST_PAUSE_S, opening.pause_s * 2)
+        self._pause(opening, now, UNFIT_PAUSE_S if isinstance(error, LineUnfit) else LONGEST_PAUSE_S)
         self._tell_lost(opening, error)
 
     def line_lost(self, wire: Wire, error: LineLost, now: float) -> None:
@@ -136,8 +181,83 @@ class Supervisor:
         opening = self._openings[wire.name]
         wire.line.close()
         opening.line = None
-        opening.try_at = now + opening.pause_s
+        # A port that opens and fails at once, again and again, must neither be opened without pause nor told each time.
+        self._pause(opening, now, LONGEST_PAUSE_S)
         self._tell_lost(opening, error)
+
+    def _pause(self, opening: _Opening, now: float, longest_s: float) -> None:
+        opening.try_at = now + opening.pause_s
+        opening.pause_s = min(longest_s, opening.pause_s * 2)
+
+    # lines that are open ---------------------------------------------------------------------------------------------
+
+    def _begin_to_mind(self, opening: _Opening, line: Line, now: float) -> None:
+        stats = line.stats
+        stats.deaf_reopens = opening.deaf_reopens
+        opening.opened_at, opening.mind_at = now, now + MIND_S
+        opening.proven = False
+        opening.deaf_since = opening.mark = None
+        opening.sent, opening.received = stats.chars_sent, stats.chars_received
+        opening.thrown_away, opening.gaps_missed = stats.thrown_away, stats.gaps_missed
+
+    def _mind(self, opening: _Opening, now: float) -> None:
+        stats = opening.wire.line.stats
+        heard = stats.chars_received != opening.received
+        if not opening.proven and (heard or now - opening.opened_at >= PROVEN_S):
+            opening.proven = True
+            opening.pause_s = FIRST_PAUSE_S
+            self._tell_restored(opening)
+        if now < opening.mind_at:
+            return
+        opening.mind_at = now + MIND_S
+        self._mark(opening, stats, now)
+        if heard:
+            opening.received, opening.sent = stats.chars_received, stats.chars_sent
+            opening.deaf_since = None
+            opening.deaf_for_s = opening.deaf_after_s
+        elif stats.chars_sent != opening.sent:
+            opening.sent = stats.chars_sent
+            if opening.deaf_since is None:
+                opening.deaf_since = now
+        if opening.deaf_since is not None and now - opening.deaf_since >= opening.deaf_for_s > 0:
+            self._open_anew(opening, now)
+
+    def _open_anew(self, opening: _Opening, now: float) -> None:
+        wire = opening.wire
+        if wire.fd < 0 or wire.host.awaiting or wire.undurable or wire.line.service_at() is not None:
+            return  # memory has no port; and nothing that is under way is cut off: the next look is a second away
+        self._poller.drop(wire)
+        wire.line.close()
+        opening.deaf_reopens += 1
+        opening.deaf_for_s = min(DEAF_LONGEST_S, opening.deaf_for_s * 2)
+        opening.try_at = now
+
+    def _mark(self, opening: _Opening, stats: LineStats, now: float) -> None:
+        """What is wrong with a line that works after a fashion stands beside it; no event, for it may be told each second."""
+        mark = None
+        if stats.thrown_away != opening.thrown_away:
+            mark = f"more comes than a wire can carry: {stats.thrown_away} characters thrown away"
+        elif stats.gaps_missed != opening.gaps_missed:
+            mark = f"{stats.gaps_missed} frames had over 5 ms after their first byte, machines may drop such frames"
+        opening.thrown_away, opening.gaps_missed = stats.thrown_away, stats.gaps_missed
+        if mark is None and (opening.mark is None or now < opening.mark_until):
+            return
+        if mark is not None:
+            opening.mark_until = now + MARK_S
+        if mark != opening.mark:
+            opening.mark = mark
+            self._board.update_line(opening.wire.name, error=mark)
+
+    # what is told ----------------------------------------------------------------------------------------------------
+
+    def _tell_restored(self, opening: _Opening) -> None:
+        if not opening.told:
+            return
+        opening.told = False
+        name = opening.wire.name
+        since = stamp(opening.lost_since) if opening.lost_since else None
+        data: dict[str, Json] = {"line": name, "lost_since": since}
+        self._note(Fact("hall.line.restored.v1", f"line/{name}", self._clock.wall(), data))
 
     def _tell_lost(self, opening: _Opening, error: LineError) -> None:
         wire = opening.wire
