@@ -29,6 +29,8 @@ class Entry(NamedTuple):
     code: int
     serial: int
     "The owner's number; -1 for the 70 that an overflow makes."
+    data: bytes = b""
+    "What its real-time event frame carries behind the code; outside of that mode nobody sees it."
 
 
 class ExceptionQueue:
@@ -51,7 +53,7 @@ class ExceptionQueue:
         yield from sorted(self._priority, key=_rank)
         yield from self._fifo
 
-    def add(self, code: int, serial: int) -> None:
+    def add(self, code: int, serial: int, data: bytes = b"") -> None:
         """Raise an exception. Class P goes before everything queued; Q is queued, and so is Q/P unless configured."""
         row = EXCEPTIONS.get(code)
         if code in self._also or (row is not None and row.klass == "P"):
@@ -60,17 +62,21 @@ class ExceptionQueue:
             if len(waiting) >= self._limit:
                 self._priority.remove(waiting[0])
                 self._lose(waiting[0])
-            self._priority.append(Entry(code, serial))
+            self._priority.append(Entry(code, serial, data))
             return
         if len(self._fifo) >= self._limit:
             self._lose(self._fifo.popleft())
-        self._fifo.append(Entry(code, serial))
+        self._fifo.append(Entry(code, serial, data))
 
     def _lose(self, lost: Entry) -> None:
         if self.on_dropped is not None:
             self.on_dropped(lost.code, lost.serial)
         if not any(entry.code == OVERFLOW for entry in self._priority):
             self._priority.append(Entry(OVERFLOW, -1))
+
+    def holds(self, code: int) -> bool:
+        """One of this code waits."""
+        return any(entry.code == code for entry in self._priority) or any(entry.code == code for entry in self._fifo)
 
     def first(self) -> Entry | None:
         """What is reported next; it stays until `remove`."""
