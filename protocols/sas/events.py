@@ -82,6 +82,16 @@ class BadReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Contested:
+    """More than one machine seems to answer for this address: again and again a second answer follows the first, or two
+    come at once. Told once in a minute while it lasts (SR-11)."""
+
+    address: int
+    second_answers: int
+    "How many in the last minute."
+
+
+@dataclass(frozen=True, slots=True)
 class Chirp:
     """A machine says its address into the silence: it hears no host."""
 
@@ -120,7 +130,18 @@ class SilenceEnded:
 
 
 SasEvent: TypeAlias = (
-    ExceptionSeen | LinkUp | LinkDown | Gap | Missed | BadReply | Chirp | Stray | Finished | SilenceBegan | SilenceEnded
+    ExceptionSeen
+    | LinkUp
+    | LinkDown
+    | Gap
+    | Missed
+    | BadReply
+    | Contested
+    | Chirp
+    | Stray
+    | Finished
+    | SilenceBegan
+    | SilenceEnded
 )
 
 NOTHING: tuple[SasEvent, ...] = ()

@@ -13,13 +13,15 @@ from protocols.sas.answer import BUFFER_MAX, IDLE_CODES, Bad, Busy, Code, EventF
 from protocols.sas.catalog.exception_codes import EXCEPTIONS
 from protocols.sas.catalog.index import poll as long_poll
 from protocols.sas.conversations.base import Answer, Poll
-from protocols.sas.events import NOTHING, BadReply, ExceptionSeen, Gap, Missed, SasEvent
+from protocols.sas.events import NOTHING, BadReply, Contested, ExceptionSeen, Gap, Missed, SasEvent
 from protocols.sas.link import Link, LinkState
 from protocols.sas.longpoll import Reply
 from protocols.sas.tries import Tries
 from protocols.sas.unasked import TOLD_MAX
 
 RTE_OFF = Poll(long_poll(0x0E), {"enable": 0})
+SECOND_WITHIN_S = 0.025
+"""A machine begins to answer within 20 ms; a second machine at its address does so too."""
 
 
 class Hearing(Tries):
@@ -34,6 +36,7 @@ class Hearing(Tries):
             # Strays that wait to be told go the long way, or a line that is idle again would never tell of them.
             if is_idle and not self._buffer and self.awaiting and not self._unasked.count:
                 self._quick = self._link = None
+                self._once = link
                 self.awaiting = False
                 link.answers += 1
                 link.last_heard_at = now
@@ -83,6 +86,11 @@ class Hearing(Tries):
             self._mind_the_chirp(value, now, events)
             return
         self._unasked.stray(value)
+        if self._once is not None and not self.awaiting:
+            # Right behind an answer whose poll met no silence, so it is no late one: somebody else answers too.
+            link, self._once = self._once, None
+            if now - (link.last_heard_at or 0.0) <= SECOND_WITHIN_S:
+                self._mind_a_second_answer(link, now, events)
         if not silent and not self.awaiting:
             self._noise = self._rules.noisy_polls
             self._calm = False
@@ -93,6 +101,11 @@ class Hearing(Tries):
                 self._due = self._quiet_until
             if now - self._babble_since > self._rules.silence_s:
                 self._give_up_for_babble(now, events)
+
+    def _mind_a_second_answer(self, link: Link, now: float, events: list[SasEvent]) -> None:
+        count = link.answered_twice(now, self._rules.contested_after)
+        if count:
+            events.append(Contested(link.address, count))
 
     def _give_up_for_babble(self, now: float, events: list[SasEvent]) -> None:
         """Characters keep coming that nobody asked for; polling into them would take noise for answers."""
@@ -123,6 +136,9 @@ class Hearing(Tries):
         self._quick = None
         data = bytes(self._buffer[:TOLD_MAX])
         self._buffer.clear()
+        if isinstance(what, Bad) and not self._met_silence and self._poll is None and len(data) == 2:
+            self._mind_a_second_answer(link, now, events)
+        self._once = None if self._met_silence or isinstance(what, Bad) else link
         if isinstance(what, Code):
             self._general_answer(link, what.code, now, events)
         elif isinstance(what, Bad):

@@ -52,6 +52,7 @@ TRANSITIONS: dict[tuple[LinkState, Happening], LinkState] = {
 }
 """A pair that is missing is a bug and raises; "nothing changes" is written down."""
 
+CONTESTED_S = 60.0
 NO_CODE = -1
 ANY_CODE = 256
 
@@ -111,6 +112,8 @@ class Link:
         "real_time",
         "round_at",
         "rounds",
+        "second_answers",
+        "second_since",
         "state",
         "talks",
         "turn",
@@ -152,12 +155,21 @@ class Link:
         self.greeted_in_vain = 0
         self.round_at = 0.0
         self.asked_since: float | None = None
+        self.second_answers = 0
+        self.second_since = 0.0
 
     def happened(self, happening: Happening) -> bool:
         """Move by the table. True if the state is another one now."""
         before = self.state
         self.state = TRANSITIONS[before, happening]
         return self.state is not before
+
+    def answered_twice(self, now: float, limit: int) -> int:
+        """A second answer came where one was due. How many in this minute once they pass the limit, else 0."""
+        if now - self.second_since > CONTESTED_S:
+            self.second_since, self.second_answers = now, 0
+        self.second_answers += 1
+        return self.second_answers if self.second_answers == limit else 0
 
     def resynchronised(self) -> None:
         """The machine has, or may have, dropped its link: an exception not proven acknowledged may come again."""

@@ -57,6 +57,8 @@ class LineRules:
     noisy_polls: int = 50
     """After a damaged reply the line counts as noisy for so many polls: answers to general polls are confirmed by the
     same poll again."""
+    contested_after: int = 10
+    """So many second answers to one address within a minute say that two machines share it; fewer are noise or an echo."""
     confirm: Literal["never", "noisy", "always"] = "noisy"
     "When a general-poll answer, one byte without check sum, is asked for twice (rule 31)."
     prove: bool = True

@@ -52,6 +52,9 @@ class Tries:
         self._talk: Talk | None = None
         self._tries = 0
         self._first_try_at = 0.0
+        self._once: Link | None = None
+        "Who answered the last poll, no try of it having met silence, until something else comes."
+        self._met_silence = False
         self._refusals = 0
         self._codes: list[int] = []
         self._sent_at = now
@@ -118,6 +121,7 @@ class Tries:
 
     def _forget_poll(self) -> None:
         self._link = self._quick = self._talk = None
+        self._met_silence = False
         self._poll = None
         self._codes.clear()
         self._buffer.clear()
@@ -163,6 +167,7 @@ class Tries:
             self._give_poll_up("silent" if why == "silent" else "damaged", now, events)
             return
         if why == "silent":
+            self._met_silence = True
             after_s = link.interval_s if rules.retry_after_s is None else rules.retry_after_s
             self._due = max(now + rules.quiet_s, self._sent_at + after_s)
         elif why == "damaged":
