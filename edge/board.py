@@ -31,8 +31,22 @@ class EgmState:
     last_heard_at: str | None = None
     enabled: bool | None = None
     "May be played, as far as we have told it and it has not been restarted since."
+    stage: str = "down"
+    "down | greeting | held | accepted | ready: what may be asked of it"
+    identity: str = "unknown"
+    "unknown | right | wrong, against what is enrolled or was known"
     serial: str | None = None
+    stranger: str | None = None
+    "What another machine than the enrolled one tells of itself; None: the right one answers."
     game_id: str | None = None
+    games: int | None = None
+    features: list[str] = field(default_factory=list)
+    "In words, as far as the machine declares them."
+    player_denominations: list[int] | None = None
+    "Codes; None: not told."
+    selected_game: int | None = None
+    unsupported_polls: list[int] = field(default_factory=list)
+    "Codes of long polls it is silent to while it answers others."
     generation: int = 1
     denomination: dict[str, int] | None = None
     doors: dict[str, str] = field(default_factory=dict)
@@ -43,12 +57,24 @@ class EgmState:
     meters: dict[str, str] = field(default_factory=dict)
     "Code in hex of two digits: value as digits; of the machine as a whole."
     meters_at: str | None = None
+    meters_unsupported: list[int] = field(default_factory=list)
+    "Codes it was asked for in its last snapshot and does not have: not zero."
+    handpay: dict[str, Json] | None = None
+    "The handpay it is locked for; its amount None: not read yet."
     exceptions: int = 0
     "Stored since the start of the field."
     polls: int = 0
     answers: int = 0
     misses: int = 0
     bad_replies: int = 0
+    "bad_crc and bad_other together."
+    bad_crc: int = 0
+    bad_other: int = 0
+    "Wrong length, wrong echo, digits that are none, or not confirmed on a noisy line."
+    busy: int = 0
+    nacks: int = 0
+    gaps: int = 0
+    "Times in which something of it may be missing, since the start of the field."
     review: int = 0
     "Meter readings that wait for a person, since the start of the field."
 

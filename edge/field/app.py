@@ -132,6 +132,9 @@ class Field:
             currency=settings.hall.currency,
             snapshot_codes=tuple(settings.polling.meters),
             snapshot_every_s=float(settings.polling.meters_every_s),
+            per_game=settings.polling.per_game,
+            game_codes=tuple(settings.polling.game_meters),
+            language=settings.hall.language,
             hall_time=lambda: self.clock.wall().astimezone(zone),
         )
         self.hearing = Hearing(self.journal, self.board, self.desk, self.clock, habits)
@@ -215,6 +218,7 @@ class Field:
                 reply_within_s=line.reply_within_ms / 1000,
                 silence_s=line.silence_ms / 1000,
                 after_three_tries=line.after_three_tries,
+                greet=True,
                 # Each line a slightly other period: lines that fell due together drift apart again, no tick stays crowded.
                 phase_slack_s=0.001 + 0.002 * (place * 618 % 1000) / 1000,
             )
@@ -231,7 +235,13 @@ class Field:
             )
             wire = Wire(line.name, not_open(line.name), host)
             for machine in here:
-                self.hearing.seat(machine, wire)
+                self.hearing.seat(
+                    machine,
+                    wire,
+                    handpay_open=machine.asset in self.registry.handpays_open,
+                    unsupported_polls=self.registry.unsupported_polls.get(machine.asset, ()),
+                    meters_read=self.registry.meters_read.get(machine.asset, ()),
+                )
                 self.board.add_egm(
                     machine.asset,
                     line=machine.line,

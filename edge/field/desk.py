@@ -1,17 +1,18 @@
 """What is asked of each machine and not yet done: one short queue per machine, one request under way at a time.
 
-The desk decides nothing about wires. A request that matters was written down (journal, inbox) before it came here;
+What a machine waits for (a handpay, a meter change) has a place of its own beside it and need not wait for a reading to
+end. The desk decides nothing about wires. A request that matters was written down (journal, inbox) before it came here;
 the desk itself is memory and is filled again after a restart.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from edge.hall.requests import Request
+from edge.hall.requests import Request, merged
 
 QUEUE_MAX = 32
 """Per machine. Central may send more only after some were answered; a full queue refuses, it never drops."""
@@ -49,6 +50,11 @@ class Slip:
 class _Tray:
     waiting: deque[Slip] = field(default_factory=deque)
     under_way: Slip | None = None
+    urgent: Slip | None = None
+
+
+def _any(_slip: Slip) -> bool:
+    return True
 
 
 class Desk:
@@ -58,15 +64,17 @@ class Desk:
         self._trays: dict[int, _Tray] = {}
 
     def put(self, slip: Slip, *, first: bool = False) -> bool:
-        """Queue a request. False: one of the gateway's own that does the same already waits. Raises DeskFull.
+        """Queue a request. False: one of the gateway's own that waits already does for both. Raises DeskFull.
 
         ``first``: before everything that waits. Who a machine is must be known before its meters are read.
         """
         tray = self._trays.setdefault(slip.request.asset, _Tray())
-        if slip.command is None and any(
-            waiting.command is None and type(waiting.request) is type(slip.request) for waiting in tray.waiting
-        ):
-            return False
+        if slip.command is None:
+            for place, waiting in enumerate(tray.waiting):
+                both = merged(waiting.request, slip.request) if waiting.command is None else None
+                if both is not None:
+                    tray.waiting[place] = replace(waiting, request=both)
+                    return False
         if len(tray.waiting) >= QUEUE_MAX:
             raise DeskFull(slip.request.asset)
         if first:
@@ -75,20 +83,33 @@ class Desk:
             tray.waiting.append(slip)
         return True
 
-    def take(self, asset: int) -> Slip | None:
-        """The next request of this machine, now under way; None while one is, or nothing waits."""
-        tray = self._trays.get(asset)
-        if tray is None or tray.under_way is not None or not tray.waiting:
-            return None
-        tray.under_way = tray.waiting.popleft()
-        return tray.under_way
+    def take(self, asset: int, may: Callable[[Slip], bool] = _any, *, urgent: bool = False) -> Slip | None:
+        """The next request of this machine that may be begun, now under way; None while one is, or none waits.
 
-    def finish(self, asset: int) -> Slip | None:
+        ``urgent``: of those a machine waits for, which have their own place; otherwise of the others.
+        """
+        tray = self._trays.get(asset)
+        if tray is None or (tray.urgent if urgent else tray.under_way) is not None:
+            return None
+        slip = next((one for one in tray.waiting if one.request.urgent is urgent and may(one)), None)
+        if slip is None:
+            return None
+        tray.waiting.remove(slip)
+        if urgent:
+            tray.urgent = slip
+        else:
+            tray.under_way = slip
+        return slip
+
+    def finish(self, asset: int, *, urgent: bool = False) -> Slip | None:
         """The request under way has its outcome; returns it."""
         tray = self._trays.get(asset)
         if tray is None:
             return None
-        done, tray.under_way = tray.under_way, None
+        if urgent:
+            done, tray.urgent = tray.urgent, None
+        else:
+            done, tray.under_way = tray.under_way, None
         return done
 
     def put_back(self, asset: int) -> None:
@@ -97,6 +118,11 @@ class Desk:
         if tray is not None and tray.under_way is not None:
             tray.waiting.appendleft(tray.under_way)
             tray.under_way = None
+
+    def asks(self, asset: int, kind: type[Request]) -> bool:
+        """Does a request of this kind wait, or is one under way?"""
+        tray = self._trays.get(asset)
+        return tray is not None and any(isinstance(slip.request, kind) for slip in _open(tray))
 
     def withdraw_expired(self, now: datetime) -> Iterator[Slip]:
         """Take out what expired while it waited. What is under way may have been heard and is not withdrawn."""
@@ -109,13 +135,17 @@ class Desk:
     def depth(self, asset: int) -> int:
         """Requests of this machine that have no outcome yet."""
         tray = self._trays.get(asset)
-        return 0 if tray is None else len(tray.waiting) + (tray.under_way is not None)
+        return 0 if tray is None else sum(1 for _ in _open(tray))
 
     @property
     def commands(self) -> int:
         """Commands of all machines that have no outcome yet."""
-        return sum(
-            slip.command is not None
-            for tray in self._trays.values()
-            for slip in (*tray.waiting, *((tray.under_way,) if tray.under_way else ()))
-        )
+        return sum(slip.command is not None for tray in self._trays.values() for slip in _open(tray))
+
+
+def _open(tray: _Tray) -> Iterator[Slip]:
+    yield from tray.waiting
+    if tray.under_way is not None:
+        yield tray.under_way
+    if tray.urgent is not None:
+        yield tray.urgent

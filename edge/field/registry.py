@@ -7,13 +7,16 @@ any more. Until this is on disk nothing may leave on any wire.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge.config.model import Settings
 from edge.hall.devices import Egm
+from edge.store.descriptions import unsupported_polls
 from edge.store.devices import Seed, SeedDifference, egms, seed_egms
 from edge.store.last_exceptions import last_exception
 from edge.store.markers import clear_markers, take_markers
+from edge.store.meters import codes_read
+from edge.store.questions import open_questions
 from sync import outbox
 from sync.db import Transaction
 
@@ -30,6 +33,12 @@ class Registry:
     "Lines whose last stop is proven clean."
     first_run: bool
     "No machine was known before."
+    handpays_open: frozenset[int] = frozenset()
+    "Machines that must be asked for a handpay before anything else: the question was written down and not answered."
+    unsupported_polls: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    "By asset: codes of the long polls it does not know."
+    meters_read: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    "By asset: codes of the meters that were read of it in this life of its meters."
 
 
 def prepare(tx: Transaction, settings: Settings) -> Registry:
@@ -42,4 +51,7 @@ def prepare(tx: Transaction, settings: Settings) -> Registry:
     clear_markers(tx, markers)
     machines = egms(tx)
     last = {m.asset: found.code for m in machines if (found := last_exception(tx, m.asset)) is not None}
-    return Registry(machines, differences, last, frozenset(markers), first_run)
+    asked = frozenset(m.asset for m in machines if any(q.kind == "handpay" for q in open_questions(tx, m.asset)))
+    read = {m.asset: codes_read(tx, m.asset) for m in machines}
+    unsupported = {m.asset: unsupported_polls(tx, m.asset) for m in machines}
+    return Registry(machines, differences, last, frozenset(markers), first_run, asked, unsupported, read)

@@ -84,7 +84,7 @@ class Rounds:
         """Once a second."""
         now = self._clock.monotonic()
         if not self.stopping:
-            self._hearing.ask_due_snapshots(now)
+            self._hearing.ask_due(now)
             self._dispatch.expire()
         self._show(now)
         self._note_clock_step()
@@ -101,6 +101,13 @@ class Rounds:
                 answers=stats.answers,
                 misses=stats.misses,
                 bad_replies=stats.bad_crc + stats.bad_other,
+                bad_crc=stats.bad_crc,
+                bad_other=stats.bad_other,
+                busy=stats.busy,
+                nacks=stats.nacks,
+                stage=seat.stage.value,
+                identity=seat.identity,
+                unsupported_polls=sorted(seat.unsupported_polls),
                 last_heard_at=None if heard is None else stamp(wall - timedelta(seconds=now - heard)),
             )
         for wire in self._supervisor.wires:

@@ -337,6 +337,16 @@ def latest_meters(conn: Reader, asset: int) -> list[Reading]:
     ]
 
 
+def codes_read(conn: Reader, asset: int) -> tuple[int, ...]:
+    """Which meters of the machine as a whole were ever read in its present generation."""
+    rows = conn.execute(
+        "SELECT DISTINCT s.code FROM meter_series s JOIN egms e ON e.asset = s.asset AND e.generation = s.generation "
+        "WHERE s.asset = ? AND s.game = 0 ORDER BY s.code",
+        (asset,),
+    ).fetchall()
+    return tuple(int(code) for (code,) in rows)
+
+
 def counted(conn: Reader, asset: int, code: int, *, game: int = 0) -> int:
     """All that was ever counted of this meter, over every generation: the sum of the booked differences."""
     row = conn.execute(

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from edge.clock import Clock, stamp
 from edge.field.commands import devices, meters
@@ -37,7 +37,7 @@ class Order:
 
     body: Callable[[object], str | None]
     "None when the body is right, otherwise what is wrong with it."
-    request: Callable[[Mapping[str, int]], Request]
+    request: Callable[[Mapping[str, Any]], Request]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,10 @@ class Dispatch:
         "Commands that were not taken since the start of the field, by code."
         body = checker(devices.ASSET_BODY)
         self.orders: Mapping[str, Order] = {
-            "egm.enable": Order(body, lambda b: devices.enable(dict(b), hall_time())),
-            "egm.disable": Order(body, lambda b: devices.disable(dict(b), hall_time())),
-            "egm.clock.set": Order(body, lambda b: devices.set_clock(dict(b), hall_time())),
+            "egm.enable": Order(body, lambda b: devices.enable(b, hall_time())),
+            "egm.disable": Order(body, lambda b: devices.disable(b, hall_time())),
+            "egm.clock.set": Order(body, lambda b: devices.set_clock(b, hall_time())),
+            "egm.confirm": Order(checker(devices.CONFIRM_BODY), devices.confirm),
             "egm.meters.read": Order(body, lambda b: meters.read_now(b["asset"], snapshot_codes)),
         }
 

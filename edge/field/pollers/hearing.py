@@ -7,29 +7,47 @@ meters are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from edge.board import Board
 from edge.clock import Clock, stamp
-from edge.field.desk import CommandRef, Desk, DeskFull, Slip
-from edge.field.found import CommandEnded, ExceptionFound, Found, IdentityFound
+from edge.field.desk import CommandRef, Desk, Slip
+from edge.field.found import CommandEnded, ConfirmFound
 from edge.field.journal import Journal, Written
+from edge.field.pollers.asking import Asking
+from edge.field.pollers.followups import FollowUps
+from edge.field.pollers.greeting import Greeting
 from edge.field.pollers.sas import SasPoller, Wire
+from edge.field.pollers.seats import Habits, Heard, Seat, Stage
+from edge.field.pollers.showing import Showing
 from edge.field.translate import sas as translate
+from edge.field.translate.followups import BESIDE
 from edge.hall.devices import Egm
-from edge.hall.events import Fact, text_of
-from edge.hall.money import Denomination
-from edge.hall.requests import Disable, Enable, Identify, ReadMeters
+from edge.hall.events import Fact
+from edge.hall.exceptions import CLEAR_CERTAIN, HANDPAY_OPENS
+from edge.hall.requests import (
+    AnswerMeterChange,
+    Confirm,
+    Describe,
+    Disable,
+    Enable,
+    Identify,
+    ReadHandpay,
+    ReadHopper,
+    ReadLastBill,
+    ReadMeters,
+    ReadSelection,
+)
 from edge.hall.shapes import Json
 from protocols.errors import LineLost
-from protocols.sas.conversations.identity import Identified
 from protocols.sas.conversations.meters import MetersRead
 from protocols.sas.events import (
     BadReply,
     Chirp,
+    Contested,
     ExceptionSeen,
     Finished,
     Gap,
@@ -42,8 +60,9 @@ from protocols.sas.events import (
     SilenceEnded,
     Stray,
 )
-from sync.envelope import Envelope
 from sync.errors import StorageFull
+
+__all__ = ["Habits", "Hearing", "Seat"]
 
 
 class Losses(Protocol):
@@ -52,65 +71,54 @@ class Losses(Protocol):
     def line_lost(self, wire: Wire, error: LineLost, now: float) -> None: ...
 
 
-@dataclass(slots=True)
-class Seat:
-    """A machine as the hearing knows it: where it sits, and what is under way with it."""
-
-    egm: Egm
-    wire: Wire
-    up: bool = False
-    next_snapshot_at: float = float("inf")
-    features: bytes = b""
-    "What the machine said of itself in this run (SAS A0)."
-    down_since: datetime | None = None
-    worth: Denomination | None = None
-    exceptions: int = 0
-    review: int = 0
-    follows: bool = False
-    "Its meters were read in this run, and the wall clock has not jumped since."
-
-
-@dataclass(slots=True)
-class _Heard:
-    """What one batch of events comes to."""
-
-    found: list[Found] = field(default_factory=list)
-    then: list[Callable[[Written], None]] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """How the gateway asks of its own accord."""
-
-    currency: str
-    snapshot_codes: tuple[int, ...]
-    snapshot_every_s: float = 900.0
-    fast_poll_s: float = 0.040
-    hall_time: Callable[[], datetime] = field(kw_only=True)
-    "Local time of the hall, for a machine's clock."
-
-
 class Hearing:
     """The recorder of the tick: everything a line tells passes here once."""
 
     def __init__(self, journal: Journal, board: Board, desk: Desk, clock: Clock, habits: Habits) -> None:
         self._journal = journal
         self._board = board
-        self._desk = desk
         self._clock = clock
         self._habits = habits
         self._seats: dict[int, Seat] = {}
         self._by_place: dict[tuple[str, int], Seat] = {}
-        self._waiting_for_room: list[tuple[Wire, _Heard]] = []
-        self.poller: SasPoller | None = None
+        self._waiting_for_room: list[tuple[Wire, Heard]] = []
+        self._poller: SasPoller | None = None
         self.losses: Losses | None = None
-        self._stopping = False
+        self.asking = Asking(desk, self._seats, habits)
+        self.asking.confirmed = self._confirm
+        self._greeting = Greeting(self.asking, habits)
+        self._follow_ups = FollowUps(self.asking, habits)
+        self._showing = Showing(board, self._seats, habits)
         self.full: Callable[[], None] | None = None
         "Called when the books are full: whoever can make room does, the lines are held meanwhile."
 
-    def seat(self, egm: Egm, wire: Wire) -> None:
-        """A machine sits at this line and address from now on."""
-        seat = Seat(egm, wire, worth=translate.denomination(egm.identity.denomination_code, self._habits.currency))
+    @property
+    def poller(self) -> SasPoller | None:
+        """The tick this is the recorder of; set once both are there."""
+        return self._poller
+
+    @poller.setter
+    def poller(self, poller: SasPoller) -> None:
+        self._poller = self.asking.poller = poller
+
+    def seat(
+        self,
+        egm: Egm,
+        wire: Wire,
+        *,
+        handpay_open: bool = False,
+        unsupported_polls: Iterable[int] = (),
+        meters_read: Iterable[int] = (),
+    ) -> None:
+        """A machine sits at this line and address from now on, with what the books have of it from earlier runs."""
+        seat = Seat(
+            egm,
+            wire,
+            worth=translate.denomination(egm.identity.denomination_code, self._habits.currency),
+            handpay_open=handpay_open,
+            unsupported_polls=set(unsupported_polls),
+            beside=set(BESIDE.intersection(meters_read)),
+        )
         self._seats[egm.asset] = self._by_place[wire.name, egm.address] = seat
 
     @property
@@ -128,7 +136,7 @@ class Hearing:
 
     def heard(self, wire: Wire, events: Sequence[SasEvent], now: float) -> None:
         """Called by the tick. What has to be on disk blocks the line until it is."""
-        heard = _Heard()
+        heard = Heard()
         at = self._clock.wall()
         for event in events:
             _HANDLERS[type(event)](self, wire, event, at, now, heard)
@@ -139,7 +147,7 @@ class Hearing:
             for act in heard.then:
                 act(nothing)
 
-    def _record(self, wire: Wire, heard: _Heard) -> None:
+    def _record(self, wire: Wire, heard: Heard) -> None:
         wire.undurable += 1
 
         def done(written: Written | None, error: Exception | None) -> None:
@@ -149,15 +157,15 @@ class Hearing:
                 self._hold_and_retry(wire, heard)
                 return
             if written is not None:
-                self._show(heard.found, written)
+                self._showing.show(written)
                 for act in heard.then:
                     act(written)
-            if self.poller is not None:
-                self.poller.durable(wire)
+            if self._poller is not None:
+                self._poller.durable(wire)
 
         self._journal.record(heard.found, done)
 
-    def _hold_and_retry(self, wire: Wire, heard: _Heard) -> None:
+    def _hold_and_retry(self, wire: Wire, heard: Heard) -> None:
         wire.host.hold()
         wire.blocked = True
         if self.full is not None:
@@ -171,118 +179,58 @@ class Hearing:
             wire.host.release(self._clock.monotonic())
             self._record(wire, heard)
 
-    def _show(self, found: Sequence[Found], written: Written) -> None:
-        for envelope in written.events:
-            self._show_event(envelope)
-        for asset, change in written.identities.items():
-            seat = self._seats[asset]
-            identity = next(f.identity for f in found if isinstance(f, IdentityFound) and f.asset == asset)
-            seat.worth = translate.denomination(identity.denomination_code, self._habits.currency)
-            self._board.update_egm(
-                asset,
-                serial=identity.serial,
-                game_id=identity.game_id,
-                generation=change.generation,
-                denomination=seat.worth.as_data() if seat.worth else None,
-            )
-
-    def _show_event(self, envelope: Envelope) -> None:
-        asset = envelope.data.get("asset")
-        seat = self._seats.get(asset) if isinstance(asset, int) else None
-        if seat is None:
-            return
-        data, kind = envelope.data, envelope.type
-        if kind == "hall.egm.meters.snapshot.v1":
-            values = {f"{r['code']:02x}": r["value"] for r in data["readings"] if r["game"] == 0}
-            self._board.update_egm(
-                seat.egm.asset, meters=values, meters_at=envelope.time, generation=data["generation"]
-            )
-            return
-        if kind == "hall.egm.meters.review.v1":
-            seat.review += len(data["meters"])
-            self._board.update_egm(seat.egm.asset, review=seat.review)
-        if "sas_exception" in data:
-            seat.exceptions += 1
-            self._board.update_egm(seat.egm.asset, exceptions=seat.exceptions)
-            if kind == "hall.egm.door.opened.v1":
-                self._board.set_door(seat.egm.asset, data["door"], "open")
-            elif kind == "hall.egm.door.closed.v1":
-                self._board.set_door(seat.egm.asset, data["door"], "closed")
-            elif kind.startswith("hall.egm.power."):
-                self._board.update_egm(seat.egm.asset, power=kind.split(".")[3])
-        if kind == "hall.egm.identified.v1":
-            return  # asked by ourselves: would hide what the machine said last
-        newest: dict[str, Json] = {
-            "kind": kind,
-            "text": text_of(kind, data),
-            "time": envelope.time,
-            "sequence": envelope.sequence,
-        }
-        self._board.update_egm(seat.egm.asset, last_event=newest)
-
     # handlers, one per SAS event ------------------------------------------------------------------------------------
 
-    def _exception(self, wire: Wire, event: ExceptionSeen, at: datetime, _now: float, heard: _Heard) -> None:
+    def _exception(self, wire: Wire, event: ExceptionSeen, at: datetime, _now: float, heard: Heard) -> None:
         seat = self._by_place.get((wire.name, event.address))
         if seat is None:
             return
         place = len(heard.found)
-        found: ExceptionFound = translate.exception(seat.egm.asset, event, at)
-        heard.found.append(found)
+        unknown = seat.stage not in (Stage.ACCEPTED, Stage.READY)
+        heard.found.append(translate.exception(seat.asset, event, at, unidentified=unknown))
 
         def then(written: Written) -> None:
-            cause = written.caused_by(place)
-            if event.code in translate.IDENTITY_CHANGING:
-                self._ask(Slip(Identify(seat.egm.asset)), first=True)
-                self._ask_snapshot(seat, "event", cause)
-            elif event.code in translate.SNAPSHOT_AFTER:
-                self._ask_snapshot(seat, "event", cause)
+            if event.code in HANDPAY_OPENS:
+                seat.handpay_open = True
+            elif event.code in CLEAR_CERTAIN:
+                seat.handpay_open = False
+            self._follow_ups.after(seat, event.code, written.caused_by(place))
 
         heard.then.append(then)
 
-    def _link_up(self, wire: Wire, event: LinkUp, at: datetime, now: float, heard: _Heard) -> None:
+    def _link_up(self, wire: Wire, event: LinkUp, at: datetime, now: float, heard: Heard) -> None:
         seat = self._by_place.get((wire.name, event.address))
         if seat is None:
             return
         data: dict[str, Json] = {
-            "asset": seat.egm.asset,
+            "asset": seat.asset,
             "line": wire.name,
             "down_since": stamp(seat.down_since) if seat.down_since else None,
         }
-        heard.found.append(Fact("hall.egm.link.up.v1", f"egm/{seat.egm.asset}", at, data))
-        self._board.update_egm(seat.egm.asset, link="up", link_since=stamp(at))
-
-        def then(_written: Written) -> None:
-            # Up only now: what an exception of the same moment asks for must not begin before the identity is known.
-            seat.up, seat.down_since = True, None
-            self._ask(Slip(Identify(seat.egm.asset)), first=True)
-            self._ask_snapshot(seat, "link_up" if seat.egm.identified_at else "first", None)
-            if self.poller is not None:
-                self.poller.touch(wire)
-
-        heard.then.append(then)
+        heard.found.append(Fact("hall.egm.link.up.v1", f"egm/{seat.asset}", at, data))
+        self._board.update_egm(seat.asset, link="up", link_since=stamp(at))
+        heard.then.append(lambda _written: self._greeting.link_up(seat))
         seat.next_snapshot_at = now + self._habits.snapshot_every_s
 
-    def _link_down(self, wire: Wire, event: LinkDown, at: datetime, now: float, heard: _Heard) -> None:
+    def _link_down(self, wire: Wire, event: LinkDown, at: datetime, now: float, heard: Heard) -> None:
         seat = self._by_place.get((wire.name, event.address))
         if seat is None:
             return
         last = None
         if event.last_heard_at is not None:
             last = stamp(datetime.fromtimestamp(at.timestamp() - (now - event.last_heard_at), at.tzinfo))
-        seat.up, seat.down_since = False, at
-        seat.next_snapshot_at = float("inf")
+        self._greeting.link_down(seat, at)
         data: dict[str, Json] = {
-            "asset": seat.egm.asset,
+            "asset": seat.asset,
             "line": wire.name,
             "misses": event.misses,
             "last_heard_at": last,
             "cause": "no_answer" if last else "never_heard",
         }
-        heard.found.append(Fact("hall.egm.link.down.v1", f"egm/{seat.egm.asset}", at, data))
-        self._board.update_egm(seat.egm.asset, link="down", link_since=stamp(at))
+        heard.found.append(Fact("hall.egm.link.down.v1", f"egm/{seat.asset}", at, data))
+        self._board.update_egm(seat.asset, link="down", link_since=stamp(at))
 
-    def _gap(self, wire: Wire, event: Gap, at: datetime, now: float, heard: _Heard) -> None:
+    def _gap(self, wire: Wire, event: Gap, at: datetime, now: float, heard: Heard) -> None:
         seat = self._by_place.get((wire.name, event.address))
         if seat is None:
             return
@@ -298,9 +246,9 @@ class Hearing:
         }
         heard.found.append(Fact("hall.egm.data.gap.v1", f"egm/{seat.egm.asset}", at, data))
         place = len(heard.found) - 1
-        heard.then.append(lambda written: self._ask_snapshot(seat, "event", written.caused_by(place)))
+        heard.then.append(lambda written: self.asking.ask_meters(seat, "event", written.caused_by(place)))
 
-    def _silence_began(self, wire: Wire, event: SilenceBegan, at: datetime, now: float, heard: _Heard) -> None:
+    def _silence_began(self, wire: Wire, event: SilenceBegan, at: datetime, now: float, heard: Heard) -> None:
         data: dict[str, Json] = {
             "line": wire.name,
             "silence_ms": max(0, round((event.until - now) * 1000)),
@@ -311,14 +259,14 @@ class Hearing:
         heard.found.append(Fact("hall.line.silent.v1", f"line/{wire.name}", at, data))
         self._board.update_line(wire.name, state="silent", since=stamp(at))
 
-    def _silence_ended(self, wire: Wire, _event: SilenceEnded, at: datetime, _now: float, _heard: _Heard) -> None:
+    def _silence_ended(self, wire: Wire, _event: SilenceEnded, at: datetime, _now: float, _heard: Heard) -> None:
         wire.silent = False
         self._board.update_line(wire.name, state="up", since=stamp(at))
 
-    def _counted(self, _wire: Wire, _event: SasEvent, _at: datetime, _now: float, _heard: _Heard) -> None:
+    def _counted(self, _wire: Wire, _event: SasEvent, _at: datetime, _now: float, _heard: Heard) -> None:
         """Misses, damaged replies and chirps are counted by the host and shown by the board's regular refresh."""
 
-    def _stray(self, wire: Wire, event: Stray, at: datetime, now: float, heard: _Heard) -> None:
+    def _stray(self, wire: Wire, event: Stray, at: datetime, now: float, heard: Heard) -> None:
         count = len(event.data) + event.count
         line = self._board.lines.get(wire.name)
         self._board.update_line(wire.name, stray_bytes=(line.stray_bytes if line else 0) + count)
@@ -331,28 +279,70 @@ class Hearing:
         wire.chatter = 0
         heard.found.append(Fact("hall.line.chatter.v1", f"line/{wire.name}", at, data))
 
-    def _finished(self, wire: Wire, event: Finished, at: datetime, now: float, heard: _Heard) -> None:
+    def _contested(self, wire: Wire, event: Contested, at: datetime, _now: float, heard: Heard) -> None:
         seat = self._by_place.get((wire.name, event.address))
         if seat is None:
             return
-        slip = self._desk.finish(seat.egm.asset)
-        if slip is None:
+        data: dict[str, Json] = {"asset": seat.asset, "line": wire.name, "second_answers": max(1, event.second_answers)}
+        heard.found.append(Fact("hall.egm.address.contested.v1", f"egm/{seat.asset}", at, data))
+
+    def _finished(self, wire: Wire, event: Finished, at: datetime, now: float, heard: Heard) -> None:
+        seat = self._by_place.get((wire.name, event.address))
+        slip = None if seat is None else self.asking.finish(seat, event.token)
+        if seat is None or slip is None:
             return
         outcome = event.outcome
-        if isinstance(outcome, Identified):
-            self._know(seat, outcome)
-            heard.found.append(translate.identity(seat.egm.asset, outcome, at))
-            seat.egm = replace(seat.egm, identified_at=stamp(at))
-        elif isinstance(outcome, MetersRead) and isinstance(slip.request, ReadMeters):
-            found = translate.snapshot(seat.egm.asset, outcome, slip.request, worth=seat.worth, time=at)
-            heard.found.append(replace(found, follows=seat.follows))
-            seat.follows = True
-            seat.next_snapshot_at = now + self._habits.snapshot_every_s
-        elif isinstance(slip.request, (Enable, Disable)) and outcome.ok:
-            self._board.update_egm(seat.egm.asset, enabled=isinstance(slip.request, Enable))
+        match slip.request:
+            case Identify():
+                self._greeting.identified(seat, outcome, at, now, heard)
+            case ReadMeters():
+                self._read(seat, slip.request, outcome, at, now, heard)
+            case Describe():
+                self._greeting.described(seat, outcome, at, heard)
+            case ReadHandpay():
+                self._follow_ups.handpay_answered(seat, outcome, at, now, heard)
+            case ReadLastBill() | ReadHopper() | ReadSelection():
+                self._follow_ups.answered(seat, slip.request, outcome, at, heard)
+            case AnswerMeterChange():
+                self._follow_ups.change_answered(seat, slip.request, outcome, at, heard)
+            case Enable() | Disable() if outcome.ok:
+                self._board.update_egm(seat.asset, enabled=isinstance(slip.request, Enable))
         if slip.command is not None:
             heard.found.append(self._command_result(slip, slip.command, outcome, at))
-        heard.then.append(lambda _written: self._next(seat))
+        heard.then.append(lambda _written: self.asking.next(seat))
+
+    def _read(self, seat: Seat, request: ReadMeters, outcome: Outcome, at: datetime, now: float, heard: Heard) -> None:
+        """The snapshot first, then what follows from it: a test ends, a meter change may go on."""
+        if isinstance(outcome, MetersRead):
+            found = translate.snapshot(
+                seat.asset, outcome, request, worth=seat.worth, time=at, lacking=seat.unsupported_meters
+            )
+            heard.found.append(replace(found, follows=seat.follows))
+            if request.games == (0,):
+                seat.follows = True
+                seat.next_snapshot_at = now + self._habits.snapshot_every_s
+                seat.unsupported_meters |= {code for game, code in outcome.unsupported if game == 0}
+                seat.beside |= {reading.code for reading in outcome.readings} & BESIDE
+        self._greeting.read(seat, request, outcome, at, now, heard)
+        self._follow_ups.read(seat, request, outcome, heard)
+
+    def _confirm(self, seat: Seat, slip: Slip) -> None:
+        """A person confirms the machine that answers: an act of the books, in its turn among what is asked."""
+        assert isinstance(slip.request, Confirm)
+        assert slip.command is not None
+        at = self._clock.wall()
+        found = ConfirmFound(
+            seat.asset, at, slip.request.serial, slip.command.central, slip.command.command_id, slip.command.kind
+        )
+
+        def then(written: Written) -> None:
+            self.asking.finish_unsent(seat)
+            decision = written.identities.get(seat.asset)
+            if decision is not None:
+                self._greeting.decided(seat, decision, at)
+            self.asking.next(seat)
+
+        self._record(seat.wire, Heard([found], [then]))
 
     def _command_result(self, slip: Slip, command: CommandRef, outcome: Outcome, at: datetime) -> CommandEnded:
         asset = slip.request.asset
@@ -369,41 +359,11 @@ class Hearing:
             fact = Fact("hall.command.failed.v1", f"egm/{asset}", at, {**head, "error": outcome.slug, "text": text})
         return CommandEnded(command.central, command.command_id, fact)
 
-    def _know(self, seat: Seat, identified: Identified) -> None:
-        seat.features = identified.features
-        if identified.polls_fast:
-            seat.wire.host.set_poll_interval(seat.egm.address, self._habits.fast_poll_s)
-
     # requests -------------------------------------------------------------------------------------------------------
 
-    def ask(self, slip: Slip, *, first: bool = False) -> None:
+    def ask(self, slip: Slip) -> None:
         """Put a request on the desk and begin it if its machine is free. Raises DeskFull."""
-        self._desk.put(slip, first=first)
-        seat = self._seats[slip.request.asset]
-        self._next(seat)
-
-    def _ask(self, slip: Slip, *, first: bool = False) -> None:
-        try:
-            self.ask(slip, first=first)
-        except DeskFull:
-            # Our own questions come again with the next occasion; central's requests were counted before.
-            return
-
-    def _ask_snapshot(self, seat: Seat, reason: str, because: str | None) -> None:
-        request = ReadMeters(seat.egm.asset, self._habits.snapshot_codes, reason=reason, because=because)  # type: ignore[arg-type]  # one of the table's words
-        self._ask(Slip(request))
-
-    def _next(self, seat: Seat) -> None:
-        """Begin what is next on this machine's desk, when its link is up and nothing else is under way."""
-        if not seat.up or self._stopping:
-            return
-        slip = self._desk.take(seat.egm.asset)
-        if slip is None:
-            return
-        talk = translate.conversation(slip.request, seat.features, self._habits.hall_time())
-        seat.wire.host.begin(seat.egm.address, talk)
-        if self.poller is not None:
-            self.poller.touch(seat.wire)
+        self.asking.ask(slip)
 
     def clock_stepped(self) -> None:
         """The wall clock jumped: how long ago the last meters were read is not known any more."""
@@ -412,14 +372,11 @@ class Hearing:
 
     def stop(self) -> None:
         """Begin nothing new."""
-        self._stopping = True
+        self.asking.stopping = True
 
-    def ask_due_snapshots(self, now: float) -> None:
-        """Ask for the regular snapshots that are due; called about once a second."""
-        for seat in self._seats.values():
-            if seat.up and now >= seat.next_snapshot_at:
-                seat.next_snapshot_at = now + self._habits.snapshot_every_s
-                self._ask_snapshot(seat, "interval", None)
+    def ask_due(self, now: float) -> None:
+        """Ask for what is due again; called about once a second."""
+        self.asking.ask_due(now)
 
 
 _HANDLERS: Mapping[type, Callable[..., None]] = {
@@ -431,6 +388,7 @@ _HANDLERS: Mapping[type, Callable[..., None]] = {
     SilenceEnded: Hearing._silence_ended,
     Missed: Hearing._counted,
     BadReply: Hearing._counted,
+    Contested: Hearing._contested,
     Chirp: Hearing._counted,
     Stray: Hearing._stray,
     Finished: Hearing._finished,

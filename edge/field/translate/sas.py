@@ -1,37 +1,29 @@
-"""(pure) SAS words become hall words, the hall's requests become SAS conversations. Nowhere else do the two meet."""
+"""(pure) SAS words become hall words. The other way, the hall's requests as SAS conversations, is in ``talks``."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 from edge.field.found import ExceptionFound, IdentityFound, SnapshotFound
+from edge.field.translate.frames import frame_data
 from edge.hall.devices import Identity
 from edge.hall.meters import Reading
 from edge.hall.money import Denomination
-from edge.hall.requests import Disable, Enable, Identify, ReadMeters, Request, SetClock
-from protocols.sas.catalog.control import SHUTDOWN, STARTUP
+from edge.hall.requests import ReadMeters
 from protocols.sas.catalog.denominations import DENOMINATIONS
-from protocols.sas.conversations.base import Conversation
-from protocols.sas.conversations.control import Control
-from protocols.sas.conversations.control import SetClock as ClockTalk
 from protocols.sas.conversations.identity import Identified
-from protocols.sas.conversations.identity import Identify as IdentifyTalk
 from protocols.sas.conversations.meters import MetersRead
-from protocols.sas.conversations.meters import ReadMeters as MetersTalk
 from protocols.sas.events import ExceptionSeen
 
-IDENTITY_CHANGING = frozenset({0x17, 0x18, 0x36, 0x38, 0x3C, 0x70, 0x7A, 0x8E, 0xA2})
-"""After these a machine may be another, or count anew: ask who it is and read its meters (sas-core 9.3, 9.5)."""
-
-SNAPSHOT_AFTER = frozenset(
-    {0x11, 0x13, 0x15, 0x19, 0x1B, 0x1C, 0x31, 0x32, 0x33, 0x3A, 0x51, 0x52, 0x7B, 0x98, 0x99, 0x9A, 0x9B}
-) | frozenset(range(0x47, 0x51))
-"""After these the meters are read, and the snapshot names the event (rule 14, MTR-07)."""
+IDENTITY_POLLS = frozenset({0x54, 0x1F, 0xA0, 0x51})
+"What a machine is asked to tell who it is."
 
 
-def exception(asset: int, seen: ExceptionSeen, time: datetime) -> ExceptionFound:
+def exception(asset: int, seen: ExceptionSeen, time: datetime, *, unidentified: bool = False) -> ExceptionFound:
     """A reported exception as the journal takes it."""
-    return ExceptionFound(asset=asset, code=seen.code, time=time, doubtful=seen.doubtful)
+    return ExceptionFound(asset, seen.code, time, seen.doubtful, frame_data(seen.code, seen.data), unidentified)
 
 
 def identity(asset: int, found: Identified, time: datetime) -> IdentityFound:
@@ -51,7 +43,20 @@ def identity(asset: int, found: Identified, time: datetime) -> IdentityFound:
             features=found.features.hex() or None,
         ),
         unsupported=tuple(sorted(found.unsupported)),
+        answered=tuple(sorted(IDENTITY_POLLS - found.unsupported - found.damaged)),
     )
+
+
+def with_codes(request: ReadMeters, codes: Collection[int]) -> ReadMeters:
+    """The same reading with these meters beside what it asks for."""
+    more = tuple(sorted(set(codes).difference(request.codes)))
+    return replace(request, codes=request.codes + more) if more else request
+
+
+def without(request: ReadMeters, lacking: Collection[int]) -> ReadMeters:
+    """The same reading without the meters the machine is known not to have; all of them, if that leaves none."""
+    left = tuple(code for code in request.codes if code not in lacking)
+    return replace(request, codes=left) if left else request
 
 
 def denomination(code: int | None, currency: str) -> Denomination | None:
@@ -61,9 +66,21 @@ def denomination(code: int | None, currency: str) -> Denomination | None:
 
 
 def snapshot(
-    asset: int, read: MetersRead, asked: ReadMeters, *, worth: Denomination | None, time: datetime
+    asset: int,
+    read: MetersRead,
+    asked: ReadMeters,
+    *,
+    worth: Denomination | None,
+    time: datetime,
+    lacking: Collection[int] = (),
 ) -> SnapshotFound:
-    """A finished reading. What the machine does not support is listed, never a zero."""
+    """A finished reading. What the machine does not support is listed, never a zero.
+
+    lacking: codes that were not asked for because it is known not to have them.
+    """
+    unsupported = {code for game, code in read.unsupported if game in asked.games[:1]}
+    if asked.games == (0,):
+        unsupported |= set(lacking) & set(asked.codes)
     return SnapshotFound(
         asset=asset,
         time=time,
@@ -74,24 +91,5 @@ def snapshot(
         readings=tuple(
             Reading(r.game, r.denomination_code, r.code, r.value, r.size) for r in read.readings if r.value is not None
         ),
-        unsupported=tuple(sorted(code for game, code in read.unsupported if game == 0)),
+        unsupported=tuple(sorted(unsupported)),
     )
-
-
-def conversation(request: Request, features: bytes, hall_time: datetime) -> Conversation:
-    """The SAS conversation that does what the hall asks.
-
-    features: what the machine said of itself, empty where not known; hall_time: local time of the hall at this moment.
-    """
-    match request:
-        case Enable():
-            return Control(STARTUP)
-        case Disable():
-            return Control(SHUTDOWN)
-        case Identify():
-            return IdentifyTalk()
-        case ReadMeters():
-            return MetersTalk(request.codes, request.games, features=features)
-        case SetClock():
-            # Not the time of the request: it may have waited for the machine.
-            return ClockTalk(f"{hall_time:%m%d%Y}", f"{hall_time:%H%M%S}")

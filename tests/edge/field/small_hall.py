@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from edge.board import Board
@@ -63,17 +64,31 @@ class Machine:
 class Wires:
     """The cables of the hall and what hangs on them; they outlive every gateway."""
 
-    def __init__(self, places: Mapping[str, Sequence[int]], now: float) -> None:
+    def __init__(
+        self, places: Mapping[str, Sequence[int]], now: float, personas: Mapping[int, Persona] | None = None
+    ) -> None:
+        self._personas = personas or {}
         self.wires = {name: MemoryWire(name) for name in places}
         self.machines: dict[int, Machine] = {}
         for name, assets in places.items():
             for address, asset in enumerate(assets, 1):
-                egm = WiredEgm(
-                    asset, address, Persona(), Dice(asset), serial=f"SN{asset:04d}", now=now, wall=NIGHT, habits=STILL
-                )
-                self.machines[asset] = Machine(egm, self.wires[name].egm())
+                self.machines[asset] = Machine(self.new_egm(asset, address, now), self.wires[name].egm())
         self._answers: list[tuple[float, int, MemoryLine, bytes, bool]] = []
         self._order = 0
+
+    def new_egm(self, asset: int, address: int, now: float, serial: str | None = None) -> WiredEgm:
+        """A machine fresh from its maker."""
+        persona = self._personas.get(asset, Persona())
+        serial = f"SN{asset:04d}" if serial is None else serial
+        return WiredEgm(
+            asset, address, persona, Dice(asset), serial=serial, now=now, wall=NIGHT, habits=STILL
+        )  # fmt: skip
+
+    def replace(self, asset: int, serial: str, now: float) -> WiredEgm:
+        """Another cabinet stands in this place from now on; returns the one that was carried away."""
+        machine = self.machines[asset]
+        before, machine.egm = machine.egm, self.new_egm(asset, machine.egm.address, now, serial)
+        return before
 
     def live(self, now: float) -> None:
         """Machines hear what has arrived and answer 3 ms after the last character of what they heard."""
@@ -152,7 +167,7 @@ class SmallHall:
             self.poller.tick(self.now)
             if self.now - self._refreshed_at >= 1.0:
                 self._refreshed_at = self.now
-                self.hearing.ask_due_snapshots(self.now)
+                self.hearing.ask_due(self.now)
                 self.dispatch.expire()
             await self.settle()
             if until is not None and until():
@@ -212,10 +227,14 @@ def a_hall(
     books: Books, wires: Wires, *, rules: LineRules | None = None, keys: Iterable[CommandKey] = (), every_s: float = 900.0
 ) -> SmallHall:
     """Join the rooms over these books and cables."""
-    rules = rules or LineRules(poll_interval_s=0.04)
+    rules = rules or LineRules(poll_interval_s=0.04, greet=True)
     clock, board, desk = books.clock, Board(), Desk()
     zone = ZoneInfo("Europe/Sofia")
-    habits = Habits("EUR", CODES, every_s, hall_time=lambda: clock.wall().astimezone(zone))
+    polling = books.settings.polling
+    habits = Habits(
+        "EUR", CODES, every_s, per_game=polling.per_game, game_codes=tuple(polling.game_meters),
+        hall_time=lambda: clock.wall().astimezone(zone),
+    )  # fmt: skip
     hearing = Hearing(books.journal, board, desk, clock, habits)
     poller = SasPoller(hearing, monotonic=clock.monotonic)
     hearing.poller = poller
@@ -239,7 +258,12 @@ def a_hall(
         wire = Wire(name, not_open(name), host)
         board.update_line(name)
         for egm in here:
-            hearing.seat(egm, wire)
+            hearing.seat(
+                egm, wire,
+                handpay_open=egm.asset in books.registry.handpays_open,
+                unsupported_polls=books.registry.unsupported_polls.get(egm.asset, ()),
+                meters_read=books.registry.meters_read.get(egm.asset, ()),
+            )  # fmt: skip
             board.add_egm(egm.asset)
         supervisor.add(wire, wires.opener(name), [egm.asset for egm in here])
         supervisor.trace(name, lambda record, name=name: _note(hall, name, record))  # type: ignore[misc]
@@ -258,17 +282,19 @@ def _note(hall: SmallHall, name: str, record: TapRecord) -> None:
 async def opened(
     directory: Path, places: Mapping[str, Sequence[int]], *, wires: Wires | None = None,
     rules: LineRules | None = None, keys: Iterable[CommandKey] = (), every_s: float = 900.0, later_s: float = 0.0,
+    personas: Mapping[int, Persona] | None = None, serials: Mapping[int, str] | None = None,
+    polling: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[SmallHall]:  # fmt: skip
     """A hall with these lines. ``wires`` of an earlier one: the gateway was restarted, the machines were not."""
     egms = [
-        {"asset": asset, "line": name, "address": address}
+        {"asset": asset, "line": name, "address": address, "serial": (serials or {}).get(asset)}
         for name, assets in places.items()
         for address, asset in enumerate(assets, 1)
     ]
-    async with open_books(settings_for(directory, egms)) as books:
+    async with open_books(settings_for(directory, egms, polling=dict(polling or {}))) as books:
         books.clock.advance(later_s)
         hall = a_hall(
-            books, wires or Wires(places, books.clock.now), rules=rules, keys=keys, every_s=every_s
+            books, wires or Wires(places, books.clock.now, personas), rules=rules, keys=keys, every_s=every_s
         )
         try:
             yield hall

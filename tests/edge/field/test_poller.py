@@ -31,7 +31,7 @@ async def test_a_line_without_a_marker_is_silent_first_and_then_learns_who_is_th
         first_at, _, first = hall.frames[0]
         assert first_at - began >= 5.3
         assert first == "80"
-        assert kinds_of(hall, 17) == ["link.up", "identified", "meters.snapshot"]
+        assert kinds_of(hall, 17) == ["link.up", "identified", "meters.snapshot", "link.tested"]
         assert hall.books.kinds().count("line.silent") == 2
         assert hall.board.egms[17].serial == "SN0017"
 
@@ -102,6 +102,7 @@ async def test_a_line_that_is_lost_is_opened_again_and_repeats_the_poll_that_was
         assert hall.sent("A", cut_at)[0] == "81", "the same poll says: not acknowledged"
         await hall.go(2, lambda: kinds_of(hall, 17).count("door.opened") == 1)
         assert hall.board.lines["A"].reopened == 1
+        await hall.go(2, lambda: "line.restored" in hall.books.kinds())
         assert [kind for kind in hall.books.kinds() if kind.startswith("line.")][-2:] == ["line.lost", "line.restored"]
         await hall.go(1)
         assert hall.machine(17).acknowledged == [0x11]
@@ -220,14 +221,15 @@ async def test_what_was_stored_and_not_acknowledged_comes_again_after_the_restar
 async def test_what_nobody_asked_for_is_counted_and_told_once_a_minute(tmp_path: Path) -> None:
     async with opened(tmp_path, SINGLE) as hall:
         await begun(hall)
-        before = hall.books.ask("SELECT max(position) FROM log")
+        before = len(hall.books.kinds())
         for _ in range(20):
             hall.machine(17).end.send(b"\xaa\x55", wakeup=False, now=hall.now)
             await hall.go(0.3)
         (chatter,) = hall.books.events("hall.line.chatter")
         assert chatter["data"]["line"] == "A"
         assert hall.board.lines["A"].stray_bytes >= 20
-        assert hall.books.ask("SELECT max(position) FROM log") == [(before[0][0] + 1,)]
+        # Twenty times something that follows an answer: it may as well be a second machine, and that is said once too.
+        assert sorted(hall.books.kinds()[before:]) == ["egm.address.contested", "line.chatter"]
 
 
 async def test_the_regular_snapshot_comes_round_without_being_asked_for(tmp_path: Path) -> None:

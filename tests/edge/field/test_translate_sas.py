@@ -10,16 +10,13 @@ import pytest
 
 from edge.field.found import ExceptionFound
 from edge.field.translate import sas as translate
-from edge.hall.exceptions import CLEAR_CERTAIN, CLEAR_POSSIBLE, MEANINGS
 from edge.hall.meters import Reading
-from edge.hall.requests import Disable, Enable, Identify, ReadMeters, Request, SetClock
+from edge.hall.requests import ReadMeters
 from protocols.sas.conversations.identity import Identified
 from protocols.sas.conversations.meters import MeterReading, MetersRead
 from protocols.sas.events import ExceptionSeen
-from protocols.sas.frame import encode_poll
 
 NIGHT = datetime(2026, 11, 23, 0, 11, 7, tzinfo=UTC)
-SOFIA = datetime(2026, 11, 23, 2, 11, 7, tzinfo=UTC)
 EXTENDED = bytes.fromhex("000800000000")  # A0: bit 3 of the second byte: 6F is answered
 
 TOLD = Identified(
@@ -31,6 +28,7 @@ TOLD = Identified(
 def test_an_exception_keeps_its_code_its_moment_and_its_doubt() -> None:
     seen = ExceptionSeen(address=1, code=0x11, doubtful=True)
     assert translate.exception(17, seen, NIGHT) == ExceptionFound(17, 0x11, NIGHT, doubtful=True)
+    assert translate.exception(17, seen, NIGHT, unidentified=True).unidentified
 
 
 def test_an_identity_is_told_as_the_machine_said_it() -> None:
@@ -38,6 +36,7 @@ def test_an_identity_is_told_as_the_machine_said_it() -> None:
     assert (found.identity.serial, found.identity.version, found.identity.games) == ("SN0017", "602", 3)
     assert found.identity.features == "000800000000"
     assert found.unsupported == (0x0E, 0x51)
+    assert found.answered == (0x1F, 0x54, 0xA0)
 
 
 def test_a_machine_without_a_serial_number_says_none_and_not_an_empty_one() -> None:
@@ -75,28 +74,9 @@ def test_a_snapshot_lists_what_is_not_supported_and_names_its_cause() -> None:
     assert (found.reason, found.because, found.coherent) == ("event", "s:3", False)
 
 
-@pytest.mark.parametrize(
-    ("request_", "first"),
-    [
-        (Enable(17), "01 02"),
-        (Disable(17), "01 01"),
-        (Identify(17), "01 0E 00"),  # real-time events of a host before us are switched off first
-        (ReadMeters(17, (0x00,)), "01 6F"),
-        (SetClock(17, NIGHT), "01 7F 11 23 20 26 02 11 07"),  # the hall's time when sent, not when asked
-    ],
-)
-def test_each_request_begins_with_its_poll(request_: Request, first: str) -> None:
-    talk = translate.conversation(request_, EXTENDED, SOFIA)
-    poll = talk.next_poll()
-    assert poll is not None
-    assert encode_poll(poll.poll, 1, poll.values).startswith(bytes.fromhex(first))
-
-
-def test_after_what_may_change_the_meters_they_are_read() -> None:
-    asked = translate.IDENTITY_CHANGING | translate.SNAPSHOT_AFTER
-    assert asked >= CLEAR_CERTAIN | CLEAR_POSSIBLE
-    assert asked <= MEANINGS.keys()
-    opened = {code for code, meaning in MEANINGS.items() if meaning.kind == "hall.egm.door.opened.v1" and code != 0x1D}
-    assert opened <= asked
-    bills = {code for code, meaning in MEANINGS.items() if meaning.kind == "hall.egm.bill.accepted.v1"}
-    assert bills <= asked
+def test_what_is_known_not_to_exist_is_not_asked_again_and_still_listed() -> None:
+    asked = ReadMeters(17, (0, 1, 5, 0x24))
+    assert translate.without(asked, {0x24, 0x0B}).codes == (0, 1, 5)
+    assert translate.without(asked, set(asked.codes)) == asked, "nothing would be left to ask"
+    read = MetersRead(readings=(MeterReading(0, None, 0x00, 4, 7),), unsupported=(), unread=(), coherent=True)
+    assert translate.snapshot(17, read, asked, worth=None, time=NIGHT, lacking={0x24, 0x0B}).unsupported == (0x24,)

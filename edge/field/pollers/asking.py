@@ -1,0 +1,138 @@
+"""What is asked of which machine when: from the desk to its line, one conversation at a time and what it waits for beside it.
+
+A machine's stage says what may begin. Nothing here knows why something is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edge.field.desk import Desk, DeskFull, Slip
+from edge.field.pollers.sas import SasPoller
+from edge.field.pollers.seats import Habits, Seat, Seats, Stage
+from edge.field.translate import sas as translate
+from edge.field.translate.talks import Known, conversation
+from edge.hall.requests import Confirm, Identify, ReadHandpay, ReadMeters, SnapshotReason
+
+GAMES_MAX = 64
+"""Games read one by one; a machine with more is read as a whole and in its first so many."""
+HANDPAY_AGAIN_S = 5.0
+"""A handpay that could not be read is asked for again after this, as long as its link is up."""
+
+
+class Asking:
+    """Requests of all machines. ``confirmed`` takes a slip that is no question to the machine."""
+
+    def __init__(self, desk: Desk, seats: Seats, habits: Habits) -> None:
+        self._desk = desk
+        self._seats = seats
+        self._habits = habits
+        self.poller: SasPoller | None = None
+        self.confirmed: Callable[[Seat, Slip], None] | None = None
+        self.stopping = False
+
+    def ask(self, slip: Slip, *, first: bool = False) -> None:
+        """Put a request on the desk and begin it if its machine is free. Raises DeskFull."""
+        self._desk.put(slip, first=first)
+        self.next(self._seats[slip.request.asset])
+
+    def ask_own(self, slip: Slip, *, first: bool = False) -> None:
+        """A question of the gateway's own: on a full desk it is left for the next occasion."""
+        try:
+            self.ask(slip, first=first)
+        except DeskFull:
+            # Our own questions come again with the next occasion; central's requests were counted before.
+            return
+
+    def ask_meters(
+        self, seat: Seat, reason: SnapshotReason, because: str | None = None, *, beside: tuple[int, ...] = ()
+    ) -> None:
+        """Read what a snapshot holds, with these codes beside it; the games too, where the hall wants them."""
+        codes = self._habits.snapshot_codes
+        codes += tuple(code for code in beside if code not in codes)
+        self.ask_own(Slip(ReadMeters(seat.asset, codes, reason=reason, because=because)))
+        wanted = ("first", "link_up") if self._habits.per_game == "link_up" else ("first", "link_up", "interval")
+        if self._habits.per_game != "never" and reason in wanted:
+            self.ask_games(seat, reason, because)
+
+    def ask_games(
+        self, seat: Seat, reason: SnapshotReason, because: str | None, *, before_change: bool = False
+    ) -> bool:
+        """Read each game of a machine that has several. False: it has none to be read apart."""
+        if seat.games < 2:
+            return False
+        games = tuple(range(1, min(seat.games, GAMES_MAX) + 1))
+        codes = self._habits.game_codes
+        self.ask_own(Slip(ReadMeters(seat.asset, codes, games, reason, because, before_change)))
+        return True
+
+    def next(self, seat: Seat) -> None:
+        """Begin what is next on this machine's desk, when its link is up and nothing else of its kind is under way."""
+        if not seat.up or self.stopping:
+            return
+        self._begin(seat, urgent=True)
+        self._begin(seat, urgent=False)
+
+    def _begin(self, seat: Seat, *, urgent: bool) -> None:
+        while (slip := self._desk.take(seat.asset, lambda one: _may(seat, one), urgent=urgent)) is not None:
+            request = slip.request
+            if isinstance(request, Confirm):
+                assert self.confirmed is not None
+                self.confirmed(seat, slip)
+                return
+            if isinstance(request, ReadMeters):
+                if request.games == (0,):
+                    request = translate.with_codes(request, seat.beside)
+                request = translate.without(request, seat.unsupported_meters)
+            talk = conversation(request, Known(self._habits.hall_time(), seat.features, seat.games, seat.version))
+            if talk is None:
+                self._desk.finish(seat.asset, urgent=urgent)
+                continue
+            seat.tokens[seat.wire.host.begin(seat.egm.address, talk)] = urgent
+            if self.poller is not None:
+                self.poller.touch(seat.wire)
+            return
+
+    def finish(self, seat: Seat, token: int) -> Slip | None:
+        """A conversation has ended; returns what it was begun for."""
+        urgent = seat.tokens.pop(token, None)
+        return None if urgent is None else self._desk.finish(seat.asset, urgent=urgent)
+
+    def finish_unsent(self, seat: Seat) -> None:
+        """A request that is no question to the machine has been settled."""
+        self._desk.finish(seat.asset)
+
+    def accept(self, seat: Seat) -> None:
+        """It is stored who sits there: its exceptions may be taken now."""
+        if seat.handpay_open:
+            # Before anything else: the machine keeps the record only until its link or its memory goes.
+            self.ask_own(Slip(ReadHandpay(seat.asset)), first=True)
+        seat.wire.host.accept(seat.egm.address)
+        if self.poller is not None:
+            self.poller.touch(seat.wire)
+
+    def ask_due(self, now: float) -> None:
+        """Ask for what is due again: regular snapshots, identities not told, handpays not read. About once a second."""
+        for seat in self._seats.values():
+            if not seat.up:
+                continue
+            if now >= seat.next_snapshot_at and seat.stage in (Stage.ACCEPTED, Stage.READY):
+                seat.next_snapshot_at = now + self._habits.snapshot_every_s
+                self.ask_meters(seat, "interval")
+            if now >= seat.identity_again_at:
+                seat.identity_again_at = float("inf")
+                self.ask_own(Slip(Identify(seat.asset)), first=True)
+            if seat.handpay_open and now >= seat.handpay_again_at and not self._desk.asks(seat.asset, ReadHandpay):
+                seat.handpay_again_at = now + HANDPAY_AGAIN_S
+                self.ask_own(Slip(ReadHandpay(seat.asset)), first=True)
+
+
+def _may(seat: Seat, slip: Slip) -> bool:
+    """May this begin at the machine's stage? Commands only when it is known who it is and its meters were read."""
+    if seat.stage is Stage.READY:
+        return True
+    if isinstance(slip.request, Identify):
+        return True
+    if isinstance(slip.request, Confirm):
+        return seat.stage in (Stage.HELD, Stage.ACCEPTED)
+    return seat.stage is Stage.ACCEPTED and slip.command is None

@@ -1,0 +1,48 @@
+"""(pure) The hall's requests as SAS conversations: one table. What the answers mean is in ``sas`` and ``answers``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from edge.hall.requests import Disable, Enable, Identify, ReadMeters, Request, SetClock
+from protocols.sas.catalog.control import SHUTDOWN, STARTUP
+from protocols.sas.conversations.base import Conversation
+from protocols.sas.conversations.control import Control
+from protocols.sas.conversations.control import SetClock as ClockTalk
+from protocols.sas.conversations.identity import Identify as IdentifyTalk
+from protocols.sas.conversations.meters import ReadMeters as MetersTalk
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the machine and the moment when a conversation begins."""
+
+    hall_time: datetime
+    "Local time of the hall."
+    features: bytes = b""
+    "SAS A0; empty: not known."
+    games: int = 0
+    version: str | None = None
+
+
+def _clock(known: Known) -> Conversation:
+    # Not the time of the request: it may have waited for the machine.
+    return ClockTalk(f"{known.hall_time:%m%d%Y}", f"{known.hall_time:%H%M%S}")
+
+
+_TALKS: Mapping[type[Request], Callable[[Any, Known], Conversation]] = {
+    Enable: lambda _request, _known: Control(STARTUP),
+    Disable: lambda _request, _known: Control(SHUTDOWN),
+    Identify: lambda _request, _known: IdentifyTalk(),
+    ReadMeters: lambda request, known: MetersTalk(request.codes, request.games, features=known.features),
+    SetClock: lambda _request, known: _clock(known),
+}
+
+
+def conversation(request: Request, known: Known) -> Conversation | None:
+    """The SAS conversation that does what the hall asks; None: there is none for it."""
+    make = _TALKS.get(type(request))
+    return None if make is None else make(request, known)
