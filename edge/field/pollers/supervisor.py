@@ -78,7 +78,8 @@ class _Opening:
     reopened: int = 0
     opened_at: float = 0.0
     proven: bool = True
-    "Since it was opened it has heard something, or stood for `PROVEN_S`. A first loss is told at once."
+    """Since it was opened it has heard something, or stood for `PROVEN_S`. After such a line was lost its return is told at
+    once; after one that was not, only when it has proved itself, so a port that flickers is told twice and no more."""
     mind_at: float = 0.0
     sent: int = 0
     received: int = 0
