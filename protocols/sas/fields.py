@@ -49,7 +49,8 @@ class Field(Protocol):
         """Value, and where the next field begins. ``end`` is where the data ends. Raises BadField, BadLength."""
 
 
-def _take(name: str, data: bytes, at: int, end: int, size: int) -> bytes:
+def take(name: str, data: bytes, at: int, end: int, size: int) -> bytes:
+    """The next ``size`` bytes; raises BadLength, naming the field, where fewer are left."""
     if at + size > end:
         raise BadLength(f"The frame ends inside {name}: {size} bytes are due, {max(0, end - at)} are there.", field=name)
     return data[at : at + size]
@@ -97,7 +98,7 @@ class Bcd:
         return write_bcd(self.name, _number(self.name, value, self.largest), self.size)
 
     def decode(self, data: bytes, at: int, end: int) -> tuple[Value, int]:
-        return read_bcd(self.name, _take(self.name, data, at, end, self.size)), at + self.size
+        return read_bcd(self.name, take(self.name, data, at, end, self.size)), at + self.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Binary:
         return _number(self.name, value, self.largest).to_bytes(self.size, "little")
 
     def decode(self, data: bytes, at: int, end: int) -> tuple[Value, int]:
-        return int.from_bytes(_take(self.name, data, at, end, self.size), "little"), at + self.size
+        return int.from_bytes(take(self.name, data, at, end, self.size), "little"), at + self.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class Flags:
 
     def decode(self, data: bytes, at: int, end: int) -> tuple[Value, int]:
         size = self.short if self.short is not None and end - at < self.size else self.size
-        return bytes(_take(self.name, data, at, end, size)), at + size
+        return bytes(take(self.name, data, at, end, size)), at + size
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ class Ascii:
         return _text(self.name, value, self.size).ljust(self.size).encode("ascii")
 
     def decode(self, data: bytes, at: int, end: int) -> tuple[Value, int]:
-        return _read_text(self.name, _take(self.name, data, at, end, self.size)), at + self.size
+        return _read_text(self.name, take(self.name, data, at, end, self.size)), at + self.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,28 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
+class Raw:
+    """Bytes up to the end of the frame, at most ``most``; may be none. What they mean is told by another field."""
+
+    name: str
+    most: int
+
+    @property
+    def size(self) -> None:
+        return None
+
+    def encode(self, value: Value) -> bytes:
+        if not isinstance(value, bytes) or len(value) > self.most:
+            raise BadField(f"{self.name} is at most {self.most} bytes, not {value!r}.", field=self.name)
+        return value
+
+    def decode(self, data: bytes, at: int, end: int) -> tuple[Value, int]:
+        if end - at > self.most:
+            raise BadLength(f"{self.name} has {end - at} bytes, at most {self.most} are allowed.", field=self.name)
+        return bytes(data[at:end]), end
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
     """Text with its own length byte in front, 0 allowed."""
 
@@ -191,10 +214,10 @@ class Counted:
         return bytes([len(text)]) + text
 
     def decode(self, data: bytes, at: int, end: int) -> tuple[Value, int]:
-        length = _take(self.name, data, at, end, 1)[0]
+        length = take(self.name, data, at, end, 1)[0]
         if length > self.most:
             raise BadField(f"{self.name} may have {self.most} characters, not {length}.", field=self.name)
-        return _read_text(self.name, _take(self.name, data, at + 1, end, length)), at + 1 + length
+        return _read_text(self.name, take(self.name, data, at + 1, end, length)), at + 1 + length
 
 
 def _text(name: str, value: Value, most: int) -> str:
@@ -207,61 +230,6 @@ def _read_text(name: str, raw: bytes) -> str:
     if not raw.isascii():
         raise BadField(f"{name} is not ASCII: {raw.hex(' ')}.", field=name)
     return raw.decode("ascii")
-
-
-_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-
-
-@dataclass(frozen=True, slots=True)
-class Date:
-    """MMDDYYYY in 4 bytes of BCD; the value is those eight digits as text. 31 April does not exist, 29 February does."""
-
-    name: str
-
-    @property
-    def size(self) -> int:
-        return 4
-
-    def encode(self, value: Value) -> bytes:
-        return bytes.fromhex(self._checked(value))
-
-    def decode(self, data: bytes, at: int, end: int) -> tuple[Value, int]:
-        return self._checked(_take(self.name, data, at, end, 4).hex()), at + 4
-
-    def _checked(self, value: Value) -> str:
-        if isinstance(value, str) and len(value) == 8 and value.isascii() and value.isdecimal():
-            month, day = int(value[:2]), int(value[2:4])
-            if 1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]:
-                return value
-        raise BadField(f"{self.name} is MMDDYYYY, not {value!r}.", field=self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Time:
-    """HHMMSS of 24 hours in 3 bytes of BCD; the value is those six digits as text."""
-
-    name: str
-
-    @property
-    def size(self) -> int:
-        return 3
-
-    def encode(self, value: Value) -> bytes:
-        return bytes.fromhex(self._checked(value))
-
-    def decode(self, data: bytes, at: int, end: int) -> tuple[Value, int]:
-        return self._checked(_take(self.name, data, at, end, 3).hex()), at + 3
-
-    def _checked(self, value: Value) -> str:
-        if (
-            isinstance(value, str)
-            and len(value) == 6
-            and value.isascii()
-            and value.isdecimal()
-            and (int(value[:2]) < 24 and int(value[2:4]) < 60 and int(value[4:]) < 60)
-        ):
-            return value
-        raise BadField(f"{self.name} is HHMMSS, not {value!r}.", field=self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +249,7 @@ class Several:
         return bytes([len(value)]) + b"".join(self.item.encode(item) for item in value)
 
     def decode(self, data: bytes, at: int, end: int) -> tuple[Value, int]:
-        count = _take(self.name, data, at, end, 1)[0]
+        count = take(self.name, data, at, end, 1)[0]
         at += 1
         found: list[Value] = []
         for _ in range(count):
@@ -337,7 +305,7 @@ class SizedMeters:
     def decode(self, data: bytes, at: int, end: int) -> tuple[Value, int]:
         found: list[MeterValue] = []
         while at < end:
-            head = _take(self.name, data, at, end, 2)
+            head = take(self.name, data, at, end, 2)
             meter, at = _read_sized(head[0] | head[1] << 8, data, at + 2, end)
             found.append(meter)
         return tuple(found), at
@@ -365,10 +333,10 @@ class SizedMeter:
 
 def _read_sized(code: int, data: bytes, at: int, end: int) -> tuple[MeterValue, int]:
     name = f"meter {code:04X}"
-    size = _take(name, data, at, end, 1)[0]
+    size = take(name, data, at, end, 1)[0]
     if size > METER_BYTES_MAX:
         raise BadField(f"{name} claims {size} bytes, at most {METER_BYTES_MAX} exist.", field=name)
-    raw = _take(name, data, at + 1, end, size)
+    raw = take(name, data, at + 1, end, size)
     return MeterValue(code, size, read_bcd(name, raw) if size else None), at + 1 + size
 
 
@@ -407,7 +375,7 @@ class TabledMeters:
             size = self.sizes.get(code)
             if size is None:
                 raise BadField(f"{self.name}: meter {code:02X} is not in the table, its size is unknown.", field=self.name)
-            raw = _take(f"meter {code:02X}", data, at + 1, end, size)
+            raw = take(f"meter {code:02X}", data, at + 1, end, size)
             found.append(MeterValue(code, size, read_bcd(f"meter {code:02X}", raw)))
             at += 1 + size
         return tuple(found), at

@@ -16,6 +16,8 @@ RESYNC = b"\x80"
 
 NACK_BIT = 0x80
 BUSY_MARK = 0x00
+LENGTH_BYTE = "length_byte"
+"""In the values of a reply that came, or is to go, without the length byte that others send there: 0 (QUIRKS X9)."""
 _NO_VALUES: Values = {}
 
 
@@ -81,7 +83,14 @@ def encode_reply(poll: LongPoll, address: int, values: Values) -> bytes:
         raise BadField(f"A machine's address is 1 to 127, not {address}.", field="address")
     if poll.reply is None:
         raise BadField(f"{poll.name} is answered with ACK or NACK alone.")
-    return with_crc(bytes([address, poll.code]) + write_fields(poll.reply, values, counted=poll.reply_counted))
+    counted = poll.reply_counted
+    if poll.reply_bare_below and LENGTH_BYTE in values:
+        counted = bool(values[LENGTH_BYTE])
+        values = {name: value for name, value in values.items() if name != LENGTH_BYTE}
+    written = write_fields(poll.reply, values, counted=counted)
+    if counted != poll.reply_counted and written[0] >= poll.reply_bare_below:
+        raise BadField(f"Without its length byte, {poll.name} begins with less than {poll.reply_bare_below:02X}.")
+    return with_crc(bytes([address, poll.code]) + written)
 
 
 def encode_ack(address: int) -> bytes:
@@ -99,7 +108,8 @@ def encode_busy(address: int) -> bytes:
 def reply_complete(poll: LongPoll | None, address: int, data: bytes | bytearray) -> bool:
     """Is this a whole reply to the poll that is out (None: the general poll)? Length only; sense is decode_reply's.
 
-    A reply that an older machine keeps shorter (8F) is never whole by its length: the gap ends it.
+    A reply that an older machine keeps shorter (8F), or that lacks its length byte (B7), is never whole by its length: the
+    gap ends it.
     """
     length = len(data)
     if poll is None or length == 0:
@@ -112,7 +122,7 @@ def reply_complete(poll: LongPoll | None, address: int, data: bytes | bytearray)
         return True
     size = poll.reply_size
     if size is None:
-        if length < 3:
+        if length < 3 or data[2] < poll.reply_bare_below:
             return False
         size = 5 + data[2]
     return length >= size
@@ -121,7 +131,8 @@ def reply_complete(poll: LongPoll | None, address: int, data: bytes | bytearray)
 def decode_reply(poll: LongPoll, address: int, data: bytes, request: bytes = b"") -> Reply:
     """Check and read the reply to a long poll. Raises BadLength, BadEcho, BadCrc, BadField.
 
-    ``request`` is the poll as it was sent; no poll of this catalogue needs it, the nested preamble will.
+    ``request`` is the poll as it was sent: an answer inside B0 has to be one to the poll that was inside. Without it that
+    is not looked at.
     """
     if not data:
         raise BadLength("No bytes came.")
@@ -148,4 +159,18 @@ def decode_reply(poll: LongPoll, address: int, data: bytes, request: bytes = b""
         raise BadLength(f"An answer with data has at least 5 bytes, {len(data)} came.")
     if not crc_holds(data):
         raise BadCrc(f"The check sum of the answer to {poll.name} does not hold.")
-    return Reply(address, poll, "data", read_fields(poll.reply, data, 2, len(data) - 2, counted=poll.reply_counted))
+    end = len(data) - 2
+    if data[2] < poll.reply_bare_below:
+        return Reply(address, poll, "data", read_fields(poll.reply, data, 2, end, counted=False) | {LENGTH_BYTE: 0})
+    values = read_fields(poll.reply, data, 2, end, counted=poll.reply_counted)
+    if poll.nested and len(request) > 5:
+        _same_inside(data, request)
+    return Reply(address, poll, "data", values)
+
+
+def _same_inside(data: bytes, request: bytes) -> None:
+    """Base 00 is an error; the denomination it is about may then be anything (sas-core 5.7)."""
+    if data[4] not in (request[4], 0):
+        raise BadEcho(f"{data[4]:02X} answers {request[4]:02X} inside {request[1]:02X}.", got=data[4])
+    if data[4] and data[3] != request[3]:
+        raise BadEcho(f"Denomination {data[3]:02X} answers for {request[3]:02X}.", got=data[3])

@@ -46,6 +46,17 @@ class LongPoll:
     "The acknowledgement of its reply deletes something in the machine: ask, store, then go on."
     meters: Mapping[str, int] = field(default_factory=dict)
     "Reply field -> meter code, where the reply is meters of the whole machine."
+    multi_denom: bool = False
+    "May be asked for one denomination, inside B0 (sas-core 5.7)."
+    nested: bool = False
+    "Carries another poll: the reply has to name the same one (B0)."
+    reply_bare_below: int = 0
+    """Machines disagree whether this reply has its length byte (QUIRKS X9): a byte below this one in its place is none, and
+    the reply is read and written without it. Its values then say ``length_byte`` 0. 0: no doubt."""
+    version: str = ""
+    "The standard's version that brought it, where that is later than 6.02."
+    certain: bool = True
+    "False: one source only (confidence C): understood, never sent of our own accord."
     source: str = ""
 
     request_size: int | None = field(init=False, compare=False)

@@ -3,23 +3,23 @@
 from hypothesis import strategies as st
 
 from protocols.sas.catalog.meter_codes import MIN_SIZES
+from protocols.sas.clock_fields import Date, Time
 from protocols.sas.fields import (
     Ascii,
     Bcd,
     Binary,
     Counted,
-    Date,
     Field,
     Flags,
     MeterCodes,
     MeterValue,
+    Raw,
     Rest,
     Several,
     SizedMeter,
     SizedMeters,
     TabledMeters,
     Tail,
-    Time,
 )
 from protocols.sas.longpoll import LongPoll
 
@@ -70,6 +70,8 @@ def value_of(field: Field) -> st.SearchStrategy:
             return _text(field.size, field.size)
         case Rest() | Counted():
             return _text(field.most)
+        case Raw():
+            return st.binary(max_size=min(field.most, 40))
         case Date():
             return _date()
         case Time():

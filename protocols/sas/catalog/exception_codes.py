@@ -1,4 +1,4 @@
-"""Every exception of the standard: code, name, class, and how many data bytes its real-time frame carries.
+"""Every exception of the standard: code, name, class, and what its real-time frame carries.
 
 Class: P priority (reported before anything queued), Q queued, Q/P priority when its function is configured. Source:
 sas-core 7 (class from one maker's constants, meanings from three and more). Codes without a row are reserved.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from protocols.sas.fields import Bcd, Binary, Field
 
 ExceptionClass: TypeAlias = Literal["P", "Q", "Q/P", "-"]
 
@@ -23,7 +25,7 @@ class ExceptionCode:
     klass: ExceptionClass
     "-: says that nothing happened, or reserved."
     rte_bytes: int
-    "Data bytes after the code in a real-time event frame, which has no length byte (sas-core 6.1)."
+    "Data bytes after the code in a real-time event frame, which has no length byte."
     version: str
     "The standard's version that brought it, where that is later than 6.02."
     certain: bool
@@ -31,7 +33,22 @@ class ExceptionCode:
     source: str = "sas-core 7"
 
 
-RTE_BYTES: Mapping[int, int] = {0x4F: 6, 0x7C: 10, 0x7E: 8, 0x7F: 4, 0x88: 2, 0x8A: 4, 0x8B: 1, 0x8C: 2}
+_GAME = Bcd("game", 4)
+RTE_FIELDS: Mapping[int, tuple[Field, ...]] = {
+    0x4F: (Bcd("country", 2), Binary("denomination"), Bcd("count", 8, "count")),
+    0x7C: (Binary("multiplier"), Bcd("multiplied_win", 8), Binary("tax_status"), Bcd("bonus", 8)),
+    0x7E: (Bcd("wagered", 4, "credits"), Bcd("coin_in", 8, "credits"), Binary("wager_type"), Binary("progressive_group")),
+    0x7F: (Bcd("win", 8, "credits"),),
+    0x88: (Binary("reel"), Binary("stop")),
+    0x8A: (_GAME, Bcd("index", 4)),
+    0x8B: (Binary("card"),),
+    0x8C: (_GAME,),
+}
+"""What follows the code in a real-time event frame (sas-core 6.1; 4F, 7E, 7F, 8C certain, the rest from two sources).
+
+``denomination`` of 4F is kept as it came, as in 48. ``win`` is without bonus. ``card``: bit 7 set, held. Game 0: the menu.
+"""
+RTE_BYTES: Mapping[int, int] = {code: sum(one.size or 0 for one in fields) for code, fields in RTE_FIELDS.items()}
 RTE_ONLY = frozenset({0x87, 0x88, 0x89, 0x8B})
 """Only in real-time event mode."""
 NOT_IN_RTE = frozenset({*range(0x47, 0x4F), 0x50})

@@ -29,7 +29,7 @@ SAS_VERSION_AND_SERIAL = LongPoll(
 SELECTED_GAME = LongPoll(0x55, "selected game number", Kind.R, reply=(_GAME,), source="sas-core 5.3")
 ENABLED_GAMES = LongPoll(
     0x56, "enabled game numbers", Kind.R,
-    reply=(Several("games", Bcd("game", 4)),), reply_counted=True, source="sas-core 5.3",
+    reply=(Several("games", Bcd("game", 4)),), reply_counted=True, multi_denom=True, source="sas-core 5.3",
 )  # fmt: skip
 ENABLED_FEATURES = LongPoll(
     0xA0, "enabled features", Kind.M, (_GAME,), (_GAME, Flags("features", 6)), source="sas-core 5.3"
@@ -58,11 +58,19 @@ EXTENDED_GAME = LongPoll(
         Tail(Counted("game_name", 20)), Tail(Counted("paytable_name", 20)),
         Tail(Bcd("wager_categories", 4)), Tail(Several("denominations", Binary("denomination"))),
     ),
-    reply_counted=True, source="sas-core 5.3",
+    reply_counted=True, multi_denom=True, source="sas-core 5.3",
 )  # fmt: skip
+MACHINE_NUMBERS = LongPoll(
+    0xB7, "set machine numbers", Kind.S,
+    (Binary("asset_number", 4), Counted("location", 40)),
+    (Binary("control_flags"), Binary("asset_number", 4), Counted("location", 40)),
+    request_counted=True, reply_counted=True, reply_bare_below=4, version="6.03", source="sas-core 5.3",
+)  # fmt: skip
+"""Asset number 0 and an empty location only read. ``control_flags``: bit 0, the host may change the asset number; bit 1, the
+floor location. One maker's machine answers without a length byte (QUIRKS X9): two flag bits are below 4, a length is 6 or more."""
 
 POLLS = (
     MACHINE_INFO, NUMBER_OF_GAMES, GAME_CONFIGURATION, SAS_VERSION_AND_SERIAL, SELECTED_GAME, ENABLED_GAMES,
     ENABLED_FEATURES, CASH_OUT_LIMIT, PLAYER_DENOMINATION, PLAYER_DENOMINATIONS, TOKEN_DENOMINATION, WAGER_CATEGORY,
-    EXTENDED_GAME,
+    EXTENDED_GAME, MACHINE_NUMBERS,
 )  # fmt: skip

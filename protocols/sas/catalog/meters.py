@@ -11,13 +11,16 @@ SINGLE_SIZE = 4
 """Bytes of BCD of a meter in single and group polls, whatever its width in the machine."""
 
 
-def _single(code: int, name: str, field: str, meter: int | FieldUnit) -> LongPoll:
+def _single(code: int, name: str, field: str, meter: int | FieldUnit, *, multi_denom: bool = False) -> LongPoll:
     """``meter``: its code, or the unit of one that has none."""
     if isinstance(meter, str):
         meters, unit = {}, meter
     else:
         meters, unit = {field: meter}, METERS[meter].unit
-    return LongPoll(code, name, Kind.R, reply=(Bcd(field, 8, unit),), meters=meters, source="sas-core 5.2, single meters")
+    return LongPoll(
+        code, name, Kind.R, reply=(Bcd(field, 8, unit),), meters=meters, multi_denom=multi_denom,
+        source="sas-core 5.2, single meters",
+    )  # fmt: skip
 
 
 def _group(code: int, name: str, **meters: int) -> LongPoll:
@@ -26,13 +29,13 @@ def _group(code: int, name: str, **meters: int) -> LongPoll:
 
 
 CANCELLED_CREDITS = _single(0x10, "total cancelled credits", "cancelled_credits", 0x04)
-COIN_IN = _single(0x11, "total coin in", "coin_in", 0x00)
-COIN_OUT = _single(0x12, "total coin out", "coin_out", 0x01)
+COIN_IN = _single(0x11, "total coin in", "coin_in", 0x00, multi_denom=True)
+COIN_OUT = _single(0x12, "total coin out", "coin_out", 0x01, multi_denom=True)
 DROP = _single(0x13, "total drop", "drop", 0x24)
-JACKPOT = _single(0x14, "total jackpot", "jackpot", 0x02)
-GAMES_PLAYED = _single(0x15, "games played", "games_played", 0x05)
-GAMES_WON = _single(0x16, "games won", "games_won", 0x06)
-GAMES_LOST = _single(0x17, "games lost", "games_lost", 0x07)
+JACKPOT = _single(0x14, "total jackpot", "jackpot", 0x02, multi_denom=True)
+GAMES_PLAYED = _single(0x15, "games played", "games_played", 0x05, multi_denom=True)
+GAMES_WON = _single(0x16, "games won", "games_won", 0x06, multi_denom=True)
+GAMES_LOST = _single(0x17, "games lost", "games_lost", 0x07, multi_denom=True)
 CURRENT_CREDITS = _single(0x1A, "current credits", "credits", 0x0C)
 
 METERS_10_TO_15 = _group(
@@ -43,8 +46,10 @@ METERS_11_TO_15 = _group(
 )
 GAMES_SINCE = LongPoll(
     0x18, "games since power-up and since door closure", Kind.R,
-    reply=(Bcd("since_power_up", 4, "count"), Bcd("since_door_closed", 4, "count")), source="sas-core 5.2",
+    reply=(Bcd("since_power_up", 4, "count"), Bcd("since_door_closed", 4, "count")),
+    meters={"since_power_up": 0x25, "since_door_closed": 0x26}, source="sas-core 5.2",
 )  # fmt: skip
+"""Two bytes each: they wrap at 10,000, their meters 25 and 26 do not."""
 MACHINE_METERS = LongPoll(
     0x1C, "machine meters", Kind.R,
     reply=(
@@ -72,14 +77,15 @@ METERS_OF_GAME = LongPoll(
 )  # fmt: skip
 SELECTED_METERS = LongPoll(
     0x2F, "selected meters of game n", Kind.M, (_GAME, MeterCodes("meters", 1, 10)),
-    (_GAME, TabledMeters("meters", MIN_SIZES)), request_counted=True, reply_counted=True, source="sas-core 5.2",
+    (_GAME, TabledMeters("meters", MIN_SIZES)), request_counted=True, reply_counted=True, multi_denom=True,
+    source="sas-core 5.2",
 )  # fmt: skip
 
 
 def _extended(code: int, name: str) -> LongPoll:
     return LongPoll(
         code, name, Kind.M, (_GAME, MeterCodes("meters", 2, 12)), (_GAME, SizedMeters("meters")),
-        request_counted=True, reply_counted=True, source="sas-core 5.2",
+        request_counted=True, reply_counted=True, multi_denom=True, source="sas-core 5.2",
     )  # fmt: skip
 
 

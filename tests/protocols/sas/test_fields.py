@@ -8,22 +8,22 @@ from hypothesis import strategies as st
 
 from protocols.errors import BadField, BadLength
 from protocols.sas.catalog.index import BY_CODE
+from protocols.sas.clock_fields import Date, Time
 from protocols.sas.fields import (
     Ascii,
     Bcd,
     Binary,
     Counted,
-    Date,
     Flags,
     MeterCodes,
     MeterValue,
+    Raw,
     Rest,
     Several,
     SizedMeter,
     SizedMeters,
     TabledMeters,
     Tail,
-    Time,
     read_bcd,
     write_bcd,
 )
@@ -31,7 +31,8 @@ from tests.support.fieldvalues import value_of
 
 KINDS = [
     Bcd("meter", 8), Bcd("two", 2), Binary("byte"), Binary("wide", 4), Flags("mask", 4), Flags("stops", 9, short=5),
-    Ascii("id", 6), Rest("serial", 40), Counted("name", 20), Date("date"), Time("time"), Several("games", Bcd("game", 4)),
+    Ascii("id", 6), Rest("serial", 40), Counted("name", 20), Raw("data", 253),
+    Date("date"), Time("time"), Several("games", Bcd("game", 4)),
     Several("codes", Binary("code")), MeterCodes("meters", 1, 10), MeterCodes("meters", 2, 12), SizedMeters("meters"),
     SizedMeter("coin_in", 0), TabledMeters("meters", {0x00: 4, 0x0D: 5}), Tail(Bcd("level", 8)),
 ]  # fmt: skip
