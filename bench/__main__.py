@@ -1,6 +1,9 @@
 """`./dev bench`: runs named rows in interleaved rounds and prints ratios against the floor of the same run.
 
 Exit code 0: all work was done and every "must" holds; 1: something is missed, or a row named with --only was skipped.
+
+The rows about lines, as they stand in docs/figures.md: ``./dev bench --group lines --rounds 2 --seconds 5`` (about ten
+minutes); one of them: ``./dev bench --only gap``.
 """
 
 from __future__ import annotations
@@ -9,10 +12,15 @@ import argparse
 import json
 import sys
 
-from bench import durable, field, lines, longs, small
+from bench import durable, frames, hall, lines, longs, small
 from bench.report import Row, machine, measure, table
 
-ROWS: tuple[Row, ...] = (*small.ROWS, *lines.ROWS, *field.ROWS, *longs.ROWS, *durable.ROWS)
+GROUPS: dict[str, tuple[Row, ...]] = {
+    "lines": (*lines.ROWS, *hall.ROWS, *longs.ROWS, *frames.ROWS),
+    "small": small.ROWS,
+    "store": durable.ROWS,
+}
+ROWS: tuple[Row, ...] = tuple(row for rows in GROUPS.values() for row in rows)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -20,6 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     known = {row.name: row for row in ROWS}
     parser = argparse.ArgumentParser(prog="dev bench", description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", action="append", metavar="NAME", choices=sorted(known), help="a row; may be repeated")
+    parser.add_argument("--group", action="append", choices=sorted(GROUPS), help="all rows of a part; may be repeated")
     parser.add_argument("--rounds", type=int, default=5, help="rounds in which every variant is measured once (5)")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of one measurement (10)")
     parser.add_argument("--seed", type=int, default=1, help="order of the variants and what the machines do (1)")
@@ -27,12 +36,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="name the rows and leave")
     asked = parser.parse_args(argv)
     if asked.list:
-        for row in ROWS:
-            print(f"{row.name:<12} {row.what}")
+        for group, members in GROUPS.items():
+            print(f"{group}:")
+            for row in members:
+                print(f"  {row.name:<16} {row.what}")
         return 0
     if asked.rounds < 1 or asked.seconds <= 0:
         parser.error("--rounds and --seconds are above 0")
-    rows = [known[name] for name in dict.fromkeys(asked.only)] if asked.only else list(ROWS)
+    named = [*(asked.only or ()), *(row.name for group in asked.group or () for row in GROUPS[group])]
+    rows = [known[name] for name in dict.fromkeys(named)] if named else list(ROWS)
 
     def tell(text: str) -> None:
         print(text, file=sys.stderr, flush=True)

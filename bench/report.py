@@ -63,6 +63,8 @@ class Row:
     judged: str | None = None
     "The variant that has to keep `must`; None: every variant but the floor."
     limits: tuple[Limit, ...] = ()
+    shown: tuple[str, ...] = ()
+    "Figures of the printed table; empty: all. The JSON has all."
     derived: Mapping[str, Callable[[Outcome], float]] = field(default_factory=dict)
     "Figures that need more than one variant, such as a slope; shown, not judged."
 
@@ -177,7 +179,8 @@ def table(outcomes: Sequence[Outcome]) -> str:
             continue
         width = max(len(name) for name in row.variants)
         for name in row.variants:
-            figures = ", ".join(_figure(outcome, name, figure) for figure in outcome.samples[name][0])
+            known = [figure for figure in outcome.samples[name][0] if not row.shown or figure in row.shown]
+            figures = ", ".join(_figure(outcome, name, figure) for figure in known)
             lines.append(f"    {name:<{width}}  {figures}")
         lines.extend(f"    {_ratio(outcome, name)}" for name in outcome.compared)
         lines.extend(f"    {name} {_number(value)}" for name, value in outcome.derived().items())

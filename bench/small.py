@@ -1,13 +1,12 @@
-"""Rows about small costs, each in this process and single-threaded: frames, captures, the tap."""
+"""Rows about small costs, each in this process and single-threaded: captures, the tap."""
 
 from __future__ import annotations
 
-import binascii
 import resource
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bench.report import Budget, Missing, Row, Sample, WorkNotDone
+from bench.report import Budget, Row, Sample, WorkNotDone
 from protocols.line.memory import MemoryLine, pair
 from protocols.line.tap import CaptureSink, Tap, TapRecord
 
@@ -15,8 +14,6 @@ STARTED = datetime(2025, 1, 1, tzinfo=UTC)
 
 METERS_REPLY = bytes.fromhex("01 19 00 45 20 40 00 86 14 80 00 41 30 78 00 63 44 94 00 00 20 62 D5 CE")
 """Five meters, 19 (sas-core 3.1)."""
-GAME_METERS_POLL = bytes.fromhex("01 6F 10 00 00 05 00 06 00 07 00 00 00 01 00 1C 00 1D 00 4C 82")
-"""Extended meters, seven codes (sas-core 3.1)."""
 
 
 def cpu_per(work: Callable[[], int], budget: Budget) -> Sample:
@@ -32,55 +29,6 @@ def cpu_per(work: Callable[[], int], budget: Budget) -> Sample:
 def _cpu_s() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
-
-
-# frames ---------------------------------------------------------------------------------------------------------------
-
-
-def _crc_in_c(budget: Budget) -> Sample:
-    frames = [METERS_REPLY] * 1000
-
-    def work() -> int:
-        for frame in frames:
-            binascii.crc_hqx(frame, 0)
-        return len(frames)
-
-    return cpu_per(work, budget)
-
-
-def _decode(budget: Budget) -> Sample:
-    try:
-        from protocols.sas.catalog.index import poll
-        from protocols.sas.frame import decode_reply
-    except ImportError as error:
-        raise Missing(f"The frame codec is not there: {error}") from error
-    five_meters = poll(0x19)
-    if decode_reply(five_meters, 1, METERS_REPLY, b"\x01\x19").status != "data":
-        raise WorkNotDone("The five meters do not decode.")
-
-    def work() -> int:
-        for _ in range(200):
-            decode_reply(five_meters, 1, METERS_REPLY, b"\x01\x19")
-        return 200
-
-    return cpu_per(work, budget)
-
-
-def _decode_and_encode_extended(budget: Budget) -> Sample:
-    try:
-        from protocols.sas.frame import decode_poll, encode_poll
-    except ImportError as error:
-        raise Missing(f"The frame codec is not there: {error}") from error
-    extended, address, values = decode_poll(GAME_METERS_POLL)
-    if encode_poll(extended, address, values) != GAME_METERS_POLL:
-        raise WorkNotDone("The poll for extended meters does not come out as it went in.")
-
-    def work() -> int:
-        for _ in range(200):
-            encode_poll(extended, address, values)
-        return 200
-
-    return cpu_per(work, budget)
 
 
 # captures and tap -----------------------------------------------------------------------------------------------------
@@ -166,18 +114,6 @@ def _recorded(budget: Budget) -> Sample:
 
 
 ROWS = (
-    Row(
-        name="codec",
-        what="one frame decoded or encoded, against its CRC alone in C",
-        counts="a frame of 21 to 24 bytes with CRC, checked against the published one",
-        figure="cpu_us_each",
-        floor="CRC in C",
-        variants={
-            "CRC in C": _crc_in_c,
-            "decode 19, five meters": _decode,
-            "encode 6F, seven meters": _decode_and_encode_extended,
-        },
-    ),
     Row(
         name="capture",
         what="one record written to a capture, against a call that takes finished text",

@@ -102,3 +102,9 @@ def test_a_figure_over_several_variants_is_formed_from_their_medians_and_shown()
     (outcome,) = run(row(lambda _: {"us": next(steps)}, derived={"us_per_step": slope}))
     assert outcome.derived() == {"us_per_step": 3.0}
     assert "us_per_step 3" in table([outcome])
+
+
+def test_the_table_shows_the_figures_a_row_is_about_and_the_json_all():
+    (outcome,) = run(row(lambda _: {"us": 20.0, "rss_mib": 64.0}, shown=("us",)))
+    assert "rss_mib" not in table([outcome])
+    assert outcome.as_json()["variants"]["mine"]["rss_mib"] == [64.0, 64.0, 64.0]
