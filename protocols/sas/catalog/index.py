@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from protocols.sas.catalog import control, identity, meters, state
+from protocols.sas.catalog.companion import COMPANION, RESERVED, CompanionPoll
 from protocols.sas.longpoll import LongPoll
+
+__all__ = ["BY_CODE", "COMPANION", "RESERVED", "CompanionPoll", "by_code", "name_of", "poll"]
 
 
 def by_code(*groups: Iterable[LongPoll]) -> Mapping[int, LongPoll]:
@@ -20,8 +23,16 @@ def by_code(*groups: Iterable[LongPoll]) -> Mapping[int, LongPoll]:
 
 
 BY_CODE: Mapping[int, LongPoll] = by_code(control.POLLS, identity.POLLS, meters.POLLS, state.POLLS)
+"""What may be polled. COMPANION is known by name and left to other steps, RESERVED is left alone for ever."""
 
 
 def poll(code: int) -> LongPoll:
     """The row of this code. Raises KeyError."""
     return BY_CODE[code]
+
+
+def name_of(code: int) -> str | None:
+    """What a long poll is called, whether it may be polled here or not; None: nobody public knows it."""
+    if code in BY_CODE:
+        return BY_CODE[code].name
+    return COMPANION[code].name if code in COMPANION else RESERVED.get(code)

@@ -32,13 +32,16 @@ class MeterCode:
     "The long poll that reads it alone, or with its neighbour (18)."
     monotonic: bool
     "False: a level that may fall without anything being wrong."
+    version: str = ""
+    "The standard's version that brought it, where that is later than 6.02."
     source: str = "sas-core 8"
 
 
 def _m(
-    code: int, slug: str, name: str, unit: Unit, min_size: int, single_poll: int | None, *, monotonic: bool = True
+    code: int, slug: str, name: str, unit: Unit, min_size: int, single_poll: int | None, *, monotonic: bool = True,
+    version: str = "",
 ) -> MeterCode:
-    return MeterCode(code, slug, name, unit, min_size, single_poll, monotonic)
+    return MeterCode(code, slug, name, unit, min_size, single_poll, monotonic, version)
 
 
 _ROWS: tuple[MeterCode, ...] = (
@@ -204,12 +207,12 @@ _ROWS: tuple[MeterCode, ...] = (
     _m(0xBB, "in_house_restricted_transfers_to_host_count", "in-house restricted transfers to host (transfers that included it)", "count", 4, None),
     _m(0xBC, "in_house_non_restricted_transfers_to_host_cents", "in-house non-restricted transfers to host", "cents", 5, None),
     _m(0xBD, "in_house_non_restricted_transfers_to_host_count", "in-house non-restricted transfers to host (transfers that included it)", "count", 4, None),
-    _m(0xFA, "regular_cashable_keyed_on_funds", "regular cashable keyed-on funds", "credits", 4, None),
-    _m(0xFB, "restricted_promo_keyed_on_funds", "restricted promo keyed-on funds", "credits", 4, None),
-    _m(0xFC, "non_restricted_promo_keyed_on_funds", "non-restricted promo keyed-on funds", "credits", 4, None),
-    _m(0xFD, "regular_cashable_keyed_off_funds", "regular cashable keyed-off funds", "credits", 4, None),
-    _m(0xFE, "restricted_promo_keyed_off_funds", "restricted promo keyed-off funds", "credits", 4, None),
-    _m(0xFF, "non_restricted_promo_keyed_off_funds", "non-restricted promo keyed-off funds", "credits", 4, None),
+    _m(0xFA, "regular_cashable_keyed_on_funds", "regular cashable keyed-on funds", "credits", 4, None, version="6.03"),
+    _m(0xFB, "restricted_promo_keyed_on_funds", "restricted promo keyed-on funds", "credits", 4, None, version="6.03"),
+    _m(0xFC, "non_restricted_promo_keyed_on_funds", "non-restricted promo keyed-on funds", "credits", 4, None, version="6.03"),
+    _m(0xFD, "regular_cashable_keyed_off_funds", "regular cashable keyed-off funds", "credits", 4, None, version="6.03"),
+    _m(0xFE, "restricted_promo_keyed_off_funds", "restricted promo keyed-off funds", "credits", 4, None, version="6.03"),
+    _m(0xFF, "non_restricted_promo_keyed_off_funds", "non-restricted promo keyed-off funds", "credits", 4, None, version="6.03"),
 )
 
 
