@@ -45,7 +45,8 @@ class HallSettings(Table):
     "Local time at which the gaming day begins."
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "EUR"
     "ISO 4217 code of the money in the machines."
-    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] = "en"
+    language: Literal["en", "de"] = "en"
+    "Of the sentences people read; records carry none."
     profile: str | None = None
     "File with the jurisdiction's parameters."
 

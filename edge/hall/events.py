@@ -18,6 +18,7 @@ from edge.hall.catalogue.machine import IDENTITY_KINDS, TEST_KINDS
 from edge.hall.catalogue.meters import METER_KINDS
 from edge.hall.catalogue.money import CASHLESS_KINDS, MONEY_KINDS, TICKET_KINDS
 from edge.hall.shapes import Json
+from edge.hall.texts import sentence
 
 __all__ = [
     "KINDS", "BadFact", "Class", "EventKind", "Fact", "LiveClass", "Priority", "Shed", "check", "schema", "schema_path",
@@ -87,11 +88,6 @@ def schema(kind: str) -> dict[str, Json]:
     }
 
 
-def text_of(kind: str, data: Mapping[str, Json]) -> str:
-    """The short sentence people read. A member that the data lacks is shown as a dash."""
-    return KINDS[kind].text.format_map(_Dashes(data))
-
-
-class _Dashes(dict[str, Json]):
-    def __missing__(self, key: str) -> str:
-        return "-"
+def text_of(kind: str, data: Mapping[str, Json], language: str = "en") -> str:
+    """The short sentence people read. A member that the data lacks is shown as a dash; see `edge.hall.texts`."""
+    return sentence(kind, KINDS[kind].text, data, language)

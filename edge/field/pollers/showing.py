@@ -66,7 +66,7 @@ class Showing:
             return
         newest: dict[str, Json] = {
             "kind": kind,
-            "text": text_of(kind, data),
+            "text": text_of(kind, data, self._habits.language),
             "time": envelope.time,
             "sequence": envelope.sequence,
         }
