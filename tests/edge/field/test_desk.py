@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.field.desk import QUEUE_MAX, CommandRef, Desk, DeskFull, Slip
-from edge.hall.requests import Disable, Enable, Identify, ReadMeters
+from edge.hall.requests import Disable, Enable, Identify, ReadHandpay, ReadLastBill, ReadMeters
 
 NIGHT = datetime(2026, 11, 23, 0, 11, 7, tzinfo=UTC)
 
@@ -44,6 +44,55 @@ def test_a_reading_of_our_own_that_has_not_begun_serves_the_next_occasion_too() 
 
     desk.take(17)
     assert desk.put(Slip(ReadMeters(17, (0x00,), reason="event", because="s:2"))), "what has begun may be too early"
+
+
+def test_the_meters_of_an_event_name_it_also_where_a_regular_reading_waited() -> None:
+    desk = Desk()
+    desk.put(Slip(ReadMeters(17, (0x00,), reason="interval")))
+    desk.put(Slip(ReadMeters(17, (0x00, 0x44), reason="event", because="s:1")))
+    desk.put(Slip(ReadMeters(17, (0x0B,), reason="event", because="s:2")))
+    taken = desk.take(17)
+    assert taken is not None
+    assert taken.request == ReadMeters(17, (0x00, 0x44, 0x0B), reason="event", because="s:1")
+
+
+def test_the_first_meters_of_a_link_are_a_reading_of_their_own_and_so_are_the_games() -> None:
+    desk = Desk()
+    assert desk.put(Slip(ReadMeters(17, (0x00,), reason="link_up")))
+    assert desk.put(Slip(ReadMeters(17, (0x00,), games=(1, 2), reason="link_up")))
+    assert desk.put(Slip(ReadMeters(17, (0x00,), reason="event", because="s:1")))
+    assert not desk.put(Slip(ReadMeters(17, (0x00,), reason="link_up")))
+    assert desk.put(Slip(ReadMeters(17, (0x00,), reason="event", because="s:2", before_change=True))), "a machine waits"
+
+
+def test_what_a_machine_waits_for_does_not_wait_for_a_reading_to_end() -> None:
+    desk = Desk()
+    desk.put(Slip(ReadMeters(17, (0x00,))))
+    assert desk.take(17) is not None
+    desk.put(Slip(ReadHandpay(17)))
+    assert desk.take(17) is None, "the reading goes on"
+    assert desk.take(17, urgent=True) == Slip(ReadHandpay(17))
+    assert desk.asks(17, ReadHandpay)
+    assert desk.depth(17) == 2
+    assert desk.finish(17, urgent=True) == Slip(ReadHandpay(17))
+    assert not desk.asks(17, ReadHandpay)
+
+
+def test_of_two_bills_the_last_one_is_asked_for_and_named() -> None:
+    desk = Desk()
+    desk.put(Slip(ReadLastBill(17, "s:1")))
+    assert not desk.put(Slip(ReadLastBill(17, "s:2")))
+    assert desk.take(17) == Slip(ReadLastBill(17, "s:2"))
+
+
+def test_what_may_not_begin_yet_is_passed_over_and_keeps_its_place() -> None:
+    """Commands wait until it is known who a machine is (COM-10); the gateway's own questions do not wait for them."""
+    desk = Desk()
+    desk.put(ordered(1))
+    desk.put(Slip(Identify(17)))
+    assert desk.take(17, lambda slip: slip.command is None) == Slip(Identify(17))
+    desk.finish(17)
+    assert desk.take(17) == ordered(1)
 
 
 def test_a_command_is_never_merged_with_another() -> None:

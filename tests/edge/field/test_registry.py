@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from edge.field.found import ExceptionFound, PollsFound, SnapshotFound
 from edge.field.registry import Registry, prepare
+from edge.hall.meters import Reading
 from edge.store.last_exceptions import note_exception
 from edge.store.markers import mark_clean
 from sync.db import Transaction
-from tests.edge.field.books import TWO_MACHINES, Books, open_books, settings_for
+from tests.edge.field.books import NIGHT, TWO_MACHINES, Books, open_books, settings_for
 
 
 async def test_the_configuration_seeds_the_registry_at_the_first_start(books: Books) -> None:
@@ -76,3 +78,21 @@ async def test_a_consumer_that_is_no_longer_named_holds_nothing_back(tmp_path: P
         pass
     async with open_books(settings_for(tmp_path, consumer=[{"name": "central-2"}])) as books:
         assert books.ask("SELECT name, required FROM consumers ORDER BY name") == [("central-1", 0), ("central-2", 1)]
+
+
+async def test_what_is_known_of_a_machine_beside_its_place_is_known_at_the_next_start(tmp_path: Path) -> None:
+    """A handpay that was asked for and not answered is asked for first; what it does not know is not asked again."""
+    settings = settings_for(tmp_path)
+    async with open_books(settings) as books:
+        await books.record(
+            ExceptionFound(17, 0x51, NIGHT, doubtful=False),
+            PollsFound(17, unsupported=(0x48,)),
+            SnapshotFound(
+                asset=17, time=NIGHT, reason="event", because=None, coherent=True, denomination=None,
+                readings=[Reading(0, None, 0x44, 3, 4), Reading(1, None, 0x00, 9, 4)], unsupported=(),
+            ),
+        )  # fmt: skip
+    async with open_books(settings) as books:
+        assert books.registry.handpays_open == frozenset({17})
+        assert books.registry.unsupported_polls == {17: (0x48,), 18: ()}
+        assert books.registry.meters_read == {17: (0x44,), 18: ()}, "of the machine as a whole"
