@@ -19,7 +19,6 @@ from protocols.line.rfc2217 import LATE_GAPS_MAX
 from protocols.line.rfc2217_opening import PARITY_LIMIT_S
 from tests.protocols.line.device_server import SER2NET, PyserialServer, RecordingPort, ser2net
 
-
 PLAIN = LineSettings()
 
 
@@ -242,14 +241,14 @@ def test_pyserials_server_on_a_pseudo_terminal_ends_at_its_modem_lines():
     os.close(master)
 
 
-@pytest.mark.skipif(SER2NET is None, reason="ser2net is not installed")
+@pytest.mark.skipif(SER2NET is None, reason="ser2net is missing: apt-get install ser2net")
 def test_ser2net_answers_from_memory_and_is_refused_until_somebody_has_seen_the_wire(tmp_path):
     says = "told EVEN parity and confirms SPACE: it answers from memory"
     with ser2net(tmp_path) as (number, _master), pytest.raises(LineUnfit, match=says):
         opened(number)
 
 
-@pytest.mark.skipif(SER2NET is None, reason="ser2net is not installed")
+@pytest.mark.skipif(SER2NET is None, reason="ser2net is missing: apt-get install ser2net")
 def test_ser2net_taken_on_somebodys_word_carries_frames_byte_by_byte_and_says_so_in_its_facts(tmp_path):
     with ser2net(tmp_path) as (number, master):
         line = opened(number, settings=LineSettings(parity_proven=True))
