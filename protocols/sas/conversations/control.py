@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from protocols.sas.catalog.index import poll as long_poll
+from protocols.sas.conversations.asking import once
 from protocols.sas.conversations.base import NoAnswer, Poll, Refused, Script, Steps, Unsupported
 from protocols.sas.frame import encode_poll
-from protocols.sas.longpoll import LongPoll, Values
+from protocols.sas.longpoll import LongPoll, Reply, Values
 
 SET_DATE_TIME = long_poll(0x7F)
 READ_DATE_TIME = long_poll(0x7E)
-NEIGHBOUR = long_poll(0x1F)
-"""Every machine since the first version answers this one; it consumes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +48,8 @@ class Control(Script):
         super().__init__()
 
     def steps(self) -> Steps:
-        answer = yield self._question
-        if answer.reply is not None:
-            return Refused() if answer.reply.status == "nack" else Done()
-        if answer.why == "busy":
-            return Refused()
-        if answer.why == "damaged":
-            return NoAnswer()
-        other = yield Poll(NEIGHBOUR)
-        return NoAnswer() if other.reply is None else Unsupported()
+        told = yield from once(self._question)
+        return Done() if isinstance(told, Reply) else told
 
 
 class SetClock(Script):

@@ -5,13 +5,12 @@ Asks only what consumes nothing. Real-time events, left on by a previous host, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from protocols.sas.catalog.index import poll as long_poll
-from protocols.sas.conversations.base import Answer, NoAnswer, Poll, Script, Steps
-from protocols.sas.longpoll import Values
+from protocols.sas.conversations.asking import Survey, number, raw, text
+from protocols.sas.conversations.base import NoAnswer, Poll, Script, Steps
 
 RTE_OFF = Poll(long_poll(0x0E), {"enable": 0})
 VERSION_AND_SERIAL = Poll(long_poll(0x54))
@@ -23,6 +22,8 @@ FAST_POLLING_BIT = 0x01
 """Features, third byte: the machine may be polled every 40 ms."""
 EXTENDED_METERS_BIT = 0x08
 """Features, second byte, bit 3: 6F and AF (sas-core 5.3)."""
+MULTI_DENOMINATION_BIT = 0x80
+"""Features, second byte, bit 7: B0 around another poll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,10 @@ class Identified:
     unsupported: frozenset[int]
     "Long polls this machine is silent to while it answers others."
     damaged: frozenset[int] = frozenset()
-    "Long polls whose answers could not be used, twice three tries: ask again later."
+    "Long polls whose answers could not be used, twice three tries, or not heard: ask again later."
+    base_percentage: str | None = None
+    "Theoretical payback at the largest bet, as told: 9250 is 92.50 %."
+    progressive_group: int | None = None
 
     @property
     def polls_fast(self) -> bool:
@@ -61,9 +65,19 @@ class Identified:
     def has_extended_meters(self) -> bool:
         return len(self.features) >= 2 and bool(self.features[1] & EXTENDED_METERS_BIT)
 
+    @property
+    def has_denominations(self) -> bool:
+        """The machine may be asked for one denomination (B0)."""
+        return len(self.features) >= 2 and bool(self.features[1] & MULTI_DENOMINATION_BIT)
+
 
 class Identify(Script):
-    """Outcome: Identified, or NoAnswer when the machine is silent to everything."""
+    """Outcome: Identified, or NoAnswer when the machine is silent to everything, or says nothing that can be used.
+
+    Urgent: while it is not known who is there, nothing is taken from the machine's queue.
+    """
+
+    urgent = True
 
     def __init__(self, *, real_time_events_off: bool = True) -> None:
         self._events_off = real_time_events_off
@@ -72,54 +86,23 @@ class Identify(Script):
     def steps(self) -> Steps:
         if self._events_off:
             yield RTE_OFF
-        found: dict[int, Values] = {}
-        silent: set[int] = set()
-        damaged: set[int] = set()
-        asked = (VERSION_AND_SERIAL, MACHINE_INFO, FEATURES, NUMBER_OF_GAMES)
-        for question in asked:
-            _note(question, (yield question), found, silent, damaged)
-        for question in asked:
-            if question.poll.code in damaged:
-                damaged.discard(question.poll.code)
-                _note(question, (yield question), found, silent, damaged)
-        if not found:
+        survey = Survey()
+        yield from survey.ask((VERSION_AND_SERIAL, MACHINE_INFO, FEATURES, NUMBER_OF_GAMES))
+        if not (yield from survey.finish()):
             return NoAnswer()
-        info = found.get(MACHINE_INFO.poll.code, {})
+        software, info = survey.told(VERSION_AND_SERIAL.poll.code), survey.told(MACHINE_INFO.poll.code)
         return Identified(
-            version=_text(found.get(VERSION_AND_SERIAL.poll.code, {}), "version"),
-            serial=_text(found.get(VERSION_AND_SERIAL.poll.code, {}), "serial"),
-            game_id=_text(info, "game_id"),
-            additional_id=_text(info, "additional_id"),
-            denomination_code=_number(info, "denomination"),
-            paytable=_text(info, "paytable_id"),
-            max_bet=_number(info, "max_bet"),
-            features=_features(found.get(FEATURES.poll.code, {})),
-            games=_number(found.get(NUMBER_OF_GAMES.poll.code, {}), "games"),
-            unsupported=frozenset(silent),
-            damaged=frozenset(damaged),
+            version=text(software, "version"),
+            serial=text(software, "serial"),
+            game_id=text(info, "game_id"),
+            additional_id=text(info, "additional_id"),
+            denomination_code=number(info, "denomination"),
+            paytable=text(info, "paytable_id"),
+            max_bet=number(info, "max_bet"),
+            features=raw(survey.told(FEATURES.poll.code), "features"),
+            games=number(survey.told(NUMBER_OF_GAMES.poll.code), "games"),
+            unsupported=frozenset(survey.unsupported),
+            damaged=frozenset(survey.damaged),
+            base_percentage=text(info, "base_percentage"),
+            progressive_group=number(info, "progressive_group"),
         )
-
-
-def _note(question: Poll, answer: Answer, found: dict[int, Values], silent: set[int], damaged: set[int]) -> None:
-    code = question.poll.code
-    if answer.reply is not None and answer.reply.status == "data":
-        found[code] = answer.reply.values
-    elif answer.why == "silent" or answer.reply is not None:
-        silent.add(code)
-    else:
-        damaged.add(code)
-
-
-def _text(values: Values, name: str) -> str | None:
-    value = values.get(name)
-    return value.strip() if isinstance(value, str) else None
-
-
-def _number(values: Values, name: str) -> int | None:
-    value = values.get(name)
-    return value if isinstance(value, int) else None
-
-
-def _features(values: Mapping[str, object]) -> bytes:
-    value = values.get("features")
-    return value if isinstance(value, bytes) else b""

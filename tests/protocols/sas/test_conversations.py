@@ -9,7 +9,7 @@ from protocols.sas.catalog import control, identity
 from protocols.sas.conversations.base import Answer, NoAnswer, Refused, Unsupported
 from protocols.sas.conversations.control import Control, Done, NotTaken, SetClock
 from protocols.sas.conversations.identity import Identified, Identify
-from tests.support.interview import ACK, DAMAGED, NACK, interview
+from tests.support.interview import ACK, DAMAGED, NACK, SILENT, interview
 
 INFO = {
     "game_id": "AT", "additional_id": "000", "denomination": 1, "max_bet": 255, "progressive_group": 0,
@@ -37,6 +37,8 @@ def test_a_machine_says_who_it_is():
         features=bytes.fromhex("000809000000"),
         games=3,
         unsupported=frozenset(),
+        base_percentage="9250",
+        progressive_group=0,
     )
     assert outcome.polls_fast
     assert outcome.has_extended_meters
@@ -79,6 +81,26 @@ def test_a_damaged_answer_is_asked_for_again_at_the_end_and_not_taken_for_unsupp
 def test_a_machine_that_is_silent_to_everything_has_no_identity():
     _, outcome = interview(Identify(), {})
     assert outcome == NoAnswer()
+
+
+def test_a_machine_that_falls_silent_on_the_way_is_not_said_to_lack_what_it_was_asked_last():
+    left = {0x0E: ACK, 0x54: [A_MACHINE[0x54], SILENT]}
+    asked, outcome = interview(Identify(), left)
+    assert [poll.code for poll, _ in asked] == [0x0E, 0x54, 0x1F, 0xA0, 0x51, 0x54], "is it still there?"
+    assert isinstance(outcome, Identified)
+    assert outcome.unsupported == frozenset()
+    assert outcome.damaged == {0x1F, 0xA0, 0x51}
+
+
+def test_features_of_another_game_are_an_old_answer_and_asked_for_again():
+    old = {"game": 3, "features": bytes(6)}
+    _, outcome = interview(Identify(), {**A_MACHINE, 0xA0: [old, A_MACHINE[0xA0]]})
+    assert isinstance(outcome, Identified)
+    assert outcome.features == bytes.fromhex("000809000000")
+
+
+def test_while_nobody_knows_who_it_is_nothing_is_taken_from_its_queue():
+    assert Identify().urgent
 
 
 # control ------------------------------------------------------------------------------------------------------------
