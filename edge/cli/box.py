@@ -38,9 +38,9 @@ class Box:
         """An object of the API."""
         return self._whole("GET", path, query, timeout_s)
 
-    def post(self, path: str, *, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+    def post(self, path: str, *, timeout_s: float = TIMEOUT_S, **query: Any) -> dict[str, Any]:
         """Ask for something to be done."""
-        return self._whole("POST", path, {}, timeout_s)
+        return self._whole("POST", path, query, timeout_s)
 
     def lines(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         """The objects of an NDJSON stream, until it ends. A quiet wire is no fault: waits as long as it takes."""
@@ -75,7 +75,7 @@ class Box:
     def _ask(
         self, connection: _Unix, method: str, path: str, query: dict[str, Any], timeout_s: float
     ) -> http.client.HTTPResponse:
-        wanted = {name: value for name, value in query.items() if value is not None}
+        wanted = {name: _word(value) for name, value in query.items() if value is not None}
         target = f"/api/v1{path}{'?' + urlencode(wanted) if wanted else ''}"
         try:
             connection.request(method, target, headers={"Accept": "application/json, application/x-ndjson"})
@@ -90,6 +90,10 @@ class Box:
             raise faults.too_slow(self.path, timeout_s) from None
         except (OSError, http.client.HTTPException) as error:
             raise faults.front_away(self.path, str(error) or type(error).__name__) from None
+
+
+def _word(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _json(body: bytes) -> dict[str, Any]:

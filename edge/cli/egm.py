@@ -11,6 +11,9 @@ from edge.cli.show import asks_box, clock, emit, grouped, plain, shape, table
 
 _LINKS = {"up": "on line", "down": "OFF LINE", "silent": "line silent on purpose", "shaky": "answers badly"}
 
+PROBE_TIMEOUT_S = 200.0
+"Seconds with lists of meters; minutes for a machine that reads them one by one."
+
 
 @click.group()
 def egm() -> None:
@@ -56,6 +59,28 @@ def show(box: Box, as_json: bool, machine: str) -> None:
     """One machine: by location, asset number, serial or a unique part of them."""
     told = box.get(f"/egms/{find(box, machine)}")
     emit(told, lambda: page(told), as_json=as_json)
+
+
+@egm.command()
+@click.argument("machine", required=False)
+@click.option("--url", help="Without the daemon: open this line, alone. tcp9:HOST:PORT or tty:/dev/serial/by-path/...")
+@click.option("--address", type=click.IntRange(1, 127), help="With --url: the machine's SAS address.")
+@asks_box
+def probe(box: Box, as_json: bool, machine: str | None, url: str | None, address: int | None) -> None:
+    """All that a machine says of itself. Asks only what takes nothing out of the machine."""
+    from edge.cli.findings import probe_page
+
+    if (machine is None) == (url is None) or (url is None) != (address is None):
+        raise click.UsageError("Say a MACHINE, or --url and --address.")
+    if url is not None and address is not None:
+        from edge.cli import alone
+
+        told = alone.probe(url, address, said=lambda text: click.echo(text, err=True)).model_dump(mode="json")
+    else:
+        asset = find(box, str(machine))
+        click.echo("asking; games go on meanwhile", err=True)
+        told = box.post(f"/egms/{asset}/probe", timeout_s=PROBE_TIMEOUT_S)
+    emit(told, lambda: probe_page(told), as_json=as_json)
 
 
 def find(box: Box, word: str) -> int:

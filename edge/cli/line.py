@@ -12,6 +12,8 @@ from edge.cli.show import asks_box, clock, emit, grouped, plain, table
 
 QUIET_S = 5.0
 "A line without news says so this often."
+SCAN_TIMEOUT_S = 120.0
+"Some 20 s, and 5 s for each machine whose answer must not be acknowledged; a busy line is waited for before."
 
 
 @click.group()
@@ -45,6 +47,50 @@ def list_(box: Box, as_json: bool) -> None:
             yield from table(rows, ["line", "state", "machines", "polls", "unanswered", "damaged", "strays", ""])
 
     emit(told, text, as_json=as_json)
+
+
+@line.command()
+@click.argument("name", required=False)
+@click.option("--url", help="Without the daemon: open this line, alone. tcp9:HOST:PORT or tty:/dev/serial/by-path/...")
+@click.option(
+    "--listen/--no-listen",
+    default=None,
+    help="Be silent for over 5 s first: machines chirp, and declare their link down. By default only where nobody is "
+    "enrolled, and with --url.",
+)
+@click.option(
+    "--general-polls",
+    is_flag=True,
+    help="Ask who is silent with a general poll too. An exception it is answered with is shown and left in the machine, "
+    "which costs a silence of 5 s.",
+)
+@click.option("--up-to", type=click.IntRange(1, 127), default=127, show_default=True, help="Ask addresses 1 to this.")
+@asks_box
+def scan(
+    box: Box, as_json: bool, name: str | None, url: str | None, listen: bool | None, general_polls: bool, up_to: int
+) -> None:
+    """Who is on a line: all addresses, in under half a minute. Takes nothing out of any machine's queue."""
+    from edge.cli.findings import scan_page
+
+    if (name is None) == (url is None):
+        raise click.UsageError("Say the NAME of a line, or --url.")
+    if url is not None:
+        from edge.cli import alone
+
+        found = alone.scan(
+            url,
+            up_to=up_to,
+            listen=listen is not False,
+            general_polls=general_polls,
+            said=lambda text: click.echo(text, err=True),
+        )
+        told = found.model_dump(mode="json")
+    else:
+        click.echo(f"scanning line {plain(name)}; its machines are not polled meanwhile", err=True)
+        told = box.post(
+            f"/lines/{name}/scan", timeout_s=SCAN_TIMEOUT_S, listen=listen, general_polls=general_polls, up_to=up_to
+        )
+    emit(told, lambda: scan_page(told), as_json=as_json)
 
 
 @line.command()

@@ -22,7 +22,7 @@ async def hall(tmp_path: Path) -> AsyncIterator[Hall]:
         yield made
 
 
-def run(directory: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run(directory: Path, *arguments: str, stdin: str = "", timeout_s: float = 20.0) -> subprocess.CompletedProcess[str]:
     """One run of the program."""
     environment = {**os.environ, "HALL_EDGE__GATEWAY__RUN_DIRECTORY": str(directory), "NO_COLOR": "1"}
     return subprocess.run(
@@ -31,7 +31,7 @@ def run(directory: Path, *arguments: str, stdin: str = "") -> subprocess.Complet
         text=True,
         input=stdin,
         env=environment,
-        timeout=20,
+        timeout=timeout_s,
         check=False,
     )
 
