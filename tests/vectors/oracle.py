@@ -5,22 +5,23 @@ two share the names of values and nothing else. It only decodes, and refuses wit
 """
 
 READ = {
-    0x0F, *range(0x10, 0x1B), 0x1C, 0x1E, 0x1F, 0x20, 0x2A, 0x2B, 0x2C, *range(0x31, 0x3D), *range(0x3E, 0x4B), 0x4F,
+    0x0F, *range(0x10, 0x1D), 0x1E, 0x1F, 0x20, 0x2A, 0x2B, 0x2C, *range(0x31, 0x3D), *range(0x3E, 0x4B), 0x4F,
     0x51, 0x54, 0x55, 0x56, 0x7E, 0x8E, 0x8F, 0xB1, 0xB2, 0xB3,
 }  # fmt: skip
 "Type R of 5.1: two bytes, no check sum."
 REQUEST_SIZE = {
-    0x01: 4, 0x02: 4, 0x03: 4, 0x04: 4, 0x05: 4, 0x06: 4, 0x07: 4, 0x08: 9, 0x09: 7, 0x0A: 4, 0x0B: 4, 0x0E: 5,
+    0x01: 4, 0x02: 4, 0x03: 4, 0x04: 4, 0x05: 4, 0x06: 4, 0x07: 4, 0x08: 9, 0x09: 7, 0x0A: 4, 0x0B: 4, 0x0C: 8,
+    0x0D: 8, 0x0E: 5,
     0x2D: 6, 0x2E: 6, 0x52: 6, 0x53: 6, 0x7F: 11, 0xA0: 6, 0xA4: 6, 0xAA: 5, 0xB4: 8,
-    0xB5: 6,
+    0xB5: 6, 0xB6: 6,
 }  # fmt: skip
 "Column req of 5.1, types S and M of fixed length."
 REPLY_SIZE = {
-    0x0F: 28, 0x18: 8, 0x19: 24, 0x1C: 36, 0x1E: 28, 0x1F: 24, 0x2D: 10, 0x48: 10, 0x51: 6, 0x52: 22, 0x53: 26, 0x55: 6,
-    0x7E: 11, 0x8E: 10, 0xA0: 12, 0xA4: 8, 0xB1: 5, 0xB3: 5,
+    0x0F: 28, 0x18: 8, 0x19: 24, 0x1B: 24, 0x1C: 36, 0x1E: 28, 0x1F: 24, 0x2D: 10, 0x48: 10, 0x51: 6, 0x52: 22, 0x53: 26, 0x55: 6,
+    0x7E: 11, 0x8E: 10, 0xA0: 12, 0xA4: 8, 0xB1: 5, 0xB3: 5, 0xB6: 6,
 }  # fmt: skip
 "Column resp of 5.1; single meters have 8, v means 5 + length byte."
-ONLY_ACK = {1, 2, 3, 4, 5, 6, 7, 8, 9, 0x0A, 0x0B, 0x0E, 0x2E, 0x7F, 0xAA}
+ONLY_ACK = {1, 2, 3, 4, 5, 6, 7, 8, 9, 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x2E, 0x7F, 0xAA}
 BROADCAST = {0x75, 0x7A, 0x7B, 0x7C, 0x7D, 0x7F, 0x80, 0x86}
 "1.6: any other command under address 00 is ignored."
 
@@ -132,8 +133,18 @@ def request(frame):
         if not 1 <= len(codes) <= most:
             raise ValueError("number of meters")
         return address, command, {"game": bcd(frame, 4, 2), "meters": codes}
+    if command == 0xB0:
+        return address, command, preamble(frame)
+    if command == 0xB7:
+        end = counted(frame)
+        return address, command, {"asset_number": binary(frame, 4, 4), "location": location(frame, 8, end)}
     if len(frame) != REQUEST_SIZE.get(command):
         raise ValueError("length")
+    if command == 0xB6:
+        counted(frame)
+        return address, command, {"status": frame[3]}
+    if command in (0x0C, 0x0D):
+        return address, command, {"data": part(frame, 3, 4)}
     if command in (0x2D, 0x52, 0x53, 0xA0, 0xA4, 0xB5):
         return address, command, {"game": bcd(frame, 3, 2)}
     if command == 0xB4:
@@ -174,6 +185,100 @@ def reply(address, command, frame):
     if command in GROUPS:
         return "data", {name: bcd(frame, offset, 4) for offset, name in GROUPS[command].items()}
     return "data", LAYOUTS[command](frame)
+
+
+def preamble(frame):
+    """5.7: @4 denomination, @5 base poll, @6 its data."""
+    end = counted(frame)
+    if end < 6:
+        raise ValueError("cut")
+    return {"denomination": frame[3], "base": frame[4], "data": frame[5 : end - 1]}
+
+
+def inside_request(address, values):
+    """What B0 asks, read as the bare poll: (command, values)."""
+    base = values["base"]
+    if base not in AWARE:
+        raise ValueError("not for one denomination")
+    body = bytes([address, base]) + values["data"]
+    _, _, found = request(body if base in READ else sealed(body))
+    if base == 0x2F and found["game"]:
+        raise ValueError("the whole machine only")
+    return base, found
+
+
+def inside_reply(address, base, values):
+    """What B0 answered for ``base``: (status, values), read as the bare poll's answer; "error" with its number."""
+    data = values["data"]
+    if values["base"] == 0:
+        if len(data) != 1:
+            raise ValueError("an error is one byte")
+        return "error", {"error": data[0]}
+    if values["base"] != base:
+        raise ValueError("not the answer to the poll inside")
+    if base == 0x09:
+        return reply(address, base, data)
+    try:
+        return reply(address, base, sealed(bytes([address, base]) + data))
+    except (ValueError, IndexError):
+        # 01 00 is an answer to 56, where it can be one.
+        if data == bytes([address, 0]):
+            return "busy", {}
+        raise
+
+
+def sealed(body):
+    value = crc(body)
+    return body + bytes([value % 256, value // 256])
+
+
+def event(address, frame):
+    """Section 6.1: (code, values) of an event frame."""
+    if len(frame) < 5 or frame[0] != address or frame[1] != 0xFF:
+        raise ValueError("no event frame")
+    checked(frame)
+    code = frame[2]
+    size, layout = EVENTS.get(code, (0, lambda f: {}))
+    if len(frame) != 5 + size:
+        raise ValueError("length")
+    return code, layout(frame)
+
+
+def location(frame, offset, end):
+    """Length and text up to the end of the data."""
+    length = part(frame, offset, 1)[0]
+    if length > 40 or offset + 1 + length != end:
+        raise ValueError("location")
+    return text(frame, offset + 1, length)
+
+
+def machine_numbers(frame):
+    """With length byte (6 at least), or without: then flags of two bits stand in its place (X9)."""
+    bare = frame[2] < 4
+    end, shift = (len(frame) - 1, -1) if bare else (counted(frame), 0)
+    found = {
+        "control_flags": part(frame, 4 + shift, 1)[0],
+        "asset_number": binary(frame, 5 + shift, 4),
+        "location": location(frame, 9 + shift, end),
+    }
+    return found | {"length_byte": 0} if bare else found
+
+
+def handpay(frame):
+    return {
+        "progressive_group": frame[2],
+        "level": frame[3],
+        "amount": bcd(frame, 5, 5),
+        "partial_pay": bcd(frame, 10, 2),
+        "reset_id": frame[11],
+        "session_win": bcd(frame, 13, 5),
+        "session_pay": bcd(frame, 18, 5),
+    }
+
+
+def collect_status(frame):
+    counted(frame)
+    return {"status": frame[3]}
 
 
 def information(frame, shift=0):
@@ -291,6 +396,7 @@ def extended_game(frame):
 
 LAYOUTS = {
     0x18: lambda f: {"since_power_up": bcd(f, 3, 2), "since_door_closed": bcd(f, 5, 2)},
+    0x1B: handpay,
     0x1F: information,
     0x2D: lambda f: {"game": bcd(f, 3, 2), "hand_paid": bcd(f, 5, 4)},
     0x2F: selected_meters,
@@ -316,5 +422,23 @@ LAYOUTS = {
     0xB2: number_list("denominations", 1, binary),
     0xB3: lambda f: {"denomination": f[2]},
     0xB4: wager_category,
+    0xB0: preamble,
     0xB5: extended_game,
+    0xB6: collect_status,
+    0xB7: machine_numbers,
 }  # fmt: skip
+AWARE = {0x09, 0x11, 0x12, 0x14, 0x15, 0x16, 0x17, 0x2F, 0x56, 0x6F, 0xAF, 0xB5}
+"5.7: polls that may be asked for one denomination."
+EVENTS = {
+    0x4F: (6, lambda f: {"country": bcd(f, 4, 1), "denomination": f[4], "count": bcd(f, 6, 4)}),
+    0x7C: (10, lambda f: {"multiplier": f[3], "multiplied_win": bcd(f, 5, 4), "tax_status": f[8], "bonus": bcd(f, 10, 4)}),
+    0x7E: (8, lambda f: {
+        "wagered": bcd(f, 4, 2), "coin_in": bcd(f, 6, 4), "wager_type": f[9], "progressive_group": f[10],
+    }),
+    0x7F: (4, lambda f: {"win": bcd(f, 4, 4)}),
+    0x88: (2, lambda f: {"reel": f[3], "stop": f[4]}),
+    0x8A: (4, lambda f: {"game": bcd(f, 4, 2), "index": bcd(f, 6, 2)}),
+    0x8B: (1, lambda f: {"card": f[3]}),
+    0x8C: (2, lambda f: {"game": bcd(f, 4, 2)}),
+}  # fmt: skip
+"6.1: bytes after the code, and what they say; offsets count from 1."

@@ -10,9 +10,23 @@ HERE = Path(__file__).parent
 
 
 def polls() -> list[dict[str, Any]]:
-    """Every conversation of both files, in their order."""
-    files = (HERE / "polls.toml", HERE / "polls_further.toml")
-    return [row for file in files for row in tomllib.loads(file.read_text())["poll"]]
+    """Every conversation of the three files, in their order."""
+    return [row for name in ("polls", "polls_further", "polls_later") for row in _rows(name, "poll")]
+
+
+def meters() -> list[dict[str, Any]]:
+    """Conversations that together hold every meter code twice."""
+    return _rows("meters", "meter")
+
+
+def exceptions() -> list[dict[str, Any]]:
+    """Every exception, as a byte and as an event frame."""
+    return _rows("exceptions", "exception")
+
+
+def _rows(name: str, table: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = tomllib.loads((HERE / f"{name}.toml").read_text())[table]
+    return rows
 
 
 def named(row: dict[str, Any]) -> str:

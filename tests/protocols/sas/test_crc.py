@@ -10,14 +10,11 @@ from hypothesis import strategies as st
 from protocols.sas.catalog.index import BY_CODE
 from protocols.sas.crc import crc16, crc_holds, with_crc
 from protocols.sas.frame import decode_poll, decode_reply, encode_poll, encode_reply
+from tests.vectors.reading import ours
 
 CHECKED = tomllib.loads((Path(__file__).parents[2] / "vectors" / "crc.toml").read_text())
 FRAMES = CHECKED["frame"]
 BY_MEANING = pytest.mark.parametrize("row", FRAMES, ids=[row["meaning"] for row in FRAMES])
-
-
-def frozen(values):
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def bit_by_bit(data):
@@ -63,7 +60,7 @@ def test_what_the_catalogue_knows_is_read_and_written_again(row):
     if poll is None:
         assert "values" not in row, "a frame without a poll cannot be read"
         return
-    values = frozen(row["values"])
+    values = ours(row["values"])
     if row["direction"] == ">":
         assert decode_poll(frame) == (poll, frame[0], values)
         assert encode_poll(poll, frame[0], values) == frame

@@ -256,6 +256,17 @@ def test_a_cut_meter_is_an_error():
         read(SizedMeters("meters"), "00 00")
 
 
+def test_raw_bytes_go_to_the_end_of_the_frame_and_may_be_none():
+    field = Raw("data", 253)
+    assert field.encode(b"") == b""
+    assert read(field, "01 00 FF") == b"\x01\x00\xff"
+    assert len(field.encode(bytes(253))) == 253
+    with pytest.raises(BadField, match="data is at most 253 bytes"):
+        field.encode(bytes(254))
+    with pytest.raises(BadLength, match="data has 254 bytes"):
+        read(field, "00" * 254)
+
+
 def test_stops_of_reels_come_nine_or_five():
     stops = Flags("stops", 9, short=5)
     assert read(stops, "01 02 03 04 05 FF FF FF FF") == bytes.fromhex("01 02 03 04 05 FF FF FF FF")

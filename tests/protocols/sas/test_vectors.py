@@ -7,16 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.errors import BadLength, FrameError
-from protocols.sas.catalog.index import BY_CODE
+from protocols.errors import BadField, BadLength, FrameError
+from protocols.sas.catalog.exception_codes import EXCEPTIONS, NOT_IN_RTE, RTE_BYTES, RTE_ONLY
+from protocols.sas.catalog.identity import MACHINE_NUMBERS
+from protocols.sas.catalog.index import BY_CODE, name_of
+from protocols.sas.catalog.meter_codes import METERS, MIN_SIZES
 from protocols.sas.catalog.state import REEL_STOPS
 from protocols.sas.crc import with_crc
 from protocols.sas.fields import MeterValue
 from protocols.sas.frame import decode_poll, decode_reply, encode_poll, encode_reply, reply_complete
+from tests.support.fieldvalues import replies, requests
 from tests.vectors import oracle, reading
 
 FIVE_REELS = bytes.fromhex("01 8F 01 02 16 00 0A DA 69")
-ROWS = reading.polls()
+BARE_NUMBERS = bytes.fromhex("01 B7 03 A1 01 00 00 03 42 31 32 E2 D3")
+ENDED_BY_THE_GAP = {FIVE_REELS, BARE_NUMBERS}
+ROWS = reading.polls() + reading.meters()
 EACH = pytest.mark.parametrize("row", ROWS, ids=[reading.named(row) for row in ROWS])
 FIRST = (
     0x01, 0x02, 0x0E, 0x0F, *range(0x10, 0x18), 0x19, 0x1A, 0x1C, 0x1F, 0x2F, 0x51, 0x54, 0x6F, 0xAF, 0x7E, 0x7F, 0xA0,
@@ -68,7 +74,7 @@ def test_the_reply_is_the_same_for_vector_oracle_and_codec(row):
 
 @EACH
 def test_a_reply_is_whole_with_its_last_byte_and_not_before(row):
-    if row["status"] == "none" or row["reply"] == FIVE_REELS.hex(" ").upper():
+    if row["status"] == "none" or bytes.fromhex(row["reply"]) in ENDED_BY_THE_GAP:
         return
     frame, poll = bytes.fromhex(row["reply"]), BY_CODE[row["code"]]
     assert reply_complete(poll, row["address"], frame)
@@ -82,6 +88,28 @@ def test_a_reply_that_an_older_machine_keeps_shorter_is_ended_by_the_gap_and_not
     for frame in between:
         with pytest.raises(BadLength):
             decode_reply(REEL_STOPS, 1, frame)
+
+
+def test_machine_numbers_come_with_their_length_byte_or_without_and_go_out_with_it():
+    # QUIRKS X9: flags use two bits, the length is 6 at least; that tells them apart.
+    said = {"control_flags": 3, "asset_number": 417, "location": "B12"}
+    told = encode_reply(MACHINE_NUMBERS, 1, said)
+    assert told[2] == len(told) - 5 == 9
+    assert decode_reply(MACHINE_NUMBERS, 1, told).values == said
+    assert reply_complete(MACHINE_NUMBERS, 1, told)
+    assert not reply_complete(MACHINE_NUMBERS, 1, BARE_NUMBERS), "the gap ends it"
+    assert decode_reply(MACHINE_NUMBERS, 1, BARE_NUMBERS).values == said | {"length_byte": 0}
+    assert encode_reply(MACHINE_NUMBERS, 1, said | {"length_byte": 0}) == BARE_NUMBERS
+    assert encode_reply(MACHINE_NUMBERS, 1, said | {"length_byte": 1}) == told
+
+
+def test_a_length_byte_of_machine_numbers_that_lies_is_not_taken_for_flags():
+    whole = encode_reply(MACHINE_NUMBERS, 1, {"control_flags": 3, "asset_number": 417, "location": "B12"})
+    for said in {*range(4, 256)} - {9}:
+        with pytest.raises(FrameError):
+            decode_reply(MACHINE_NUMBERS, 1, with_crc(whole[:2] + bytes([said]) + whole[3:-2]))
+    with pytest.raises(BadField, match="begins with less than 04"):
+        encode_reply(MACHINE_NUMBERS, 1, {"control_flags": 4, "asset_number": 0, "location": "", "length_byte": 0})
 
 
 def ours_or_refused(read):
@@ -126,6 +154,46 @@ def test_oracle_and_codec_take_and_refuse_the_same_requests_whatever_happened_to
     assert (seen is None) == (ours is None), frame.hex(" ")
     if ours is not None:
         assert (ours[1], ours[0].code, plain(ours[2])) == seen, frame.hex(" ")
+
+
+@pytest.mark.parametrize("code", [code for code in sorted(BY_CODE) if BY_CODE[code].reply], ids="{:02X}".format)
+@settings(max_examples=30)
+@given(data=st.data(), address=st.integers(1, 127))
+def test_the_oracle_reads_whatever_our_machine_answers(code, data, address):
+    values = data.draw(replies(BY_CODE[code]))
+    assert oracle.reply(address, code, encode_reply(BY_CODE[code], address, values)) == ("data", plain(values))
+
+
+@pytest.mark.parametrize("code", [code for code in sorted(BY_CODE) if BY_CODE[code].request], ids="{:02X}".format)
+@settings(max_examples=30)
+@given(data=st.data(), address=st.integers(1, 127))
+def test_the_oracle_reads_whatever_our_host_asks(code, data, address):
+    values = data.draw(requests(BY_CODE[code]))
+    assert oracle.request(encode_poll(BY_CODE[code], address, values)) == (address, code, plain(values))
+
+
+def test_every_meter_stands_in_a_vector_at_its_least_size_and_with_nine_bytes():
+    told = [meter for row in reading.meters() for meter in reading.ours(row["reply_values"])["meters"]]
+    assert {meter.code: meter.size for meter in told if meter.size < 9} == MIN_SIZES
+    assert {meter.code for meter in told if meter.size == 9} == set(METERS)
+    values = [meter.value for meter in told]
+    assert len(set(values)) == len(values), "no meter can be taken for another"
+
+
+def test_every_exception_has_a_vector_in_each_mode_in_which_it_exists():
+    rows = reading.exceptions()
+    assert {row["code"] for row in rows} == set(EXCEPTIONS)
+    assert {row["code"] for row in rows if "general" not in row} == RTE_ONLY
+    assert {row["code"] for row in rows if "event" not in row} == NOT_IN_RTE
+    assert {row["code"] for row in rows if "values" in row} == set(RTE_BYTES)
+    for row in rows:
+        assert row["source"]
+        assert row["meaning"].split(":")[0].split(" (")[0] == EXCEPTIONS[row["code"]].name.split(" (")[0]
+
+
+def test_what_a_vector_sends_and_we_do_not_poll_has_a_name_all_the_same():
+    assert name_of(0x94) == "remote handpay reset"
+    assert 0x94 not in BY_CODE
 
 
 def plain(values):
