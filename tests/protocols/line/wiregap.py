@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
-from protocols.line.line import CHAR_S, GAP_LIMIT_S, Line, LineSettings
+from protocols.line.line import CHAR_S, GAP_LIMIT_S, Line, LineSettings, LineStats
 from protocols.line.open import open_line
 from protocols.line.tty import CMSPAR, EXTPROC
 
@@ -62,6 +62,13 @@ def expected(data: bytes) -> str:
     if len(data) == 1:
         return data.hex().upper()
     return f"{data[:1].hex().upper()} [space] {data[1:].hex(' ').upper()} [mark]"
+
+
+def is_late_reading(words: str, data: bytes) -> bool:
+    """The right bytes and the right last state, notices of parity run together: the reader came after two changes, and the
+    kernel keeps one notice (sas-core 11). Says nothing against the frame, and nothing for it."""
+    values = [word for word in words.split() if not word.startswith("[")]
+    return values == [f"{value:02X}" for value in data] and words != expected(data) and "[space]" in words
 
 
 # recording, in the other process -------------------------------------------------------------------------------------
@@ -142,8 +149,8 @@ def _cut(sent: Sequence[tuple[float, str]], seen: Sequence[Stamped]) -> dict[str
     return told
 
 
-def over_pty(rounds: int, gap_s: float) -> dict[str, Seen]:
-    """The frames through a tty line."""
+def over_pty(rounds: int, gap_s: float, stats: LineStats | None = None) -> dict[str, Seen]:
+    """The frames through a tty line; ``stats`` then holds what the line itself says of its gaps."""
     context = multiprocessing.get_context("fork")
     master, slave = pty.openpty()
     tty.setraw(slave)
@@ -155,7 +162,7 @@ def over_pty(rounds: int, gap_s: float) -> dict[str, Seen]:
     reader = context.Process(target=_record_pty, args=(master, far), daemon=True)
     reader.start()
     settings = LineSettings(gap_s=gap_s, allow_no_parity=True)
-    line = open_line(f"tty:{os.ttyname(slave)}", name="A", settings=settings, now=time.monotonic())
+    line = open_line(f"tty:{os.ttyname(slave)}", name="A", settings=settings, now=time.monotonic(), stats=stats)
     try:
         sent = asyncio.run(_send(line, rounds))
         line.send(b"\xfe", wakeup=True, now=time.monotonic())  # tells the reader that this was all
@@ -194,33 +201,50 @@ def figures(gaps_s: Sequence[float]) -> dict[str, float]:
     }
 
 
+def judged(name: str, of: Seen, way: str) -> tuple[bool, dict[str, object]]:
+    """Is it right, and what is to be shown of it."""
+    if way == "tcp9":
+        return len(of.orders) == 1, {"order": of.orders}
+    data = FRAMES[name]
+    late = sum(count for words, count in of.orders.items() if is_late_reading(words, data))
+    other = {words: count for words, count in of.orders.items() if words != expected(data)}
+    right = late == sum(other.values()) and late * 50 <= sum(of.orders.values())
+    row: dict[str, object] = {"order": of.orders, "read_late": late}
+    if of.gaps_s:
+        row |= figures(of.gaps_s)
+        right = right and figures(of.gaps_s)["p99_ms"] < GAP_LIMIT_S * 1000
+    return right, row
+
+
 def main() -> int:
-    """Exit code 0: every frame left in the right order, and no p99 is over 5 ms."""
+    """Exit code 0: the frames left in the right order, and no p99 of the gaps is over 5 ms."""
     parser = argparse.ArgumentParser(prog="wiregap", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=200, help="each round sends every kind of frame once")
     parser.add_argument("--gap-ms", type=float, default=1.5)
     parser.add_argument("--json", action="store_true")
-    told = parser.parse_args()
+    asked = parser.parse_args()
     ok = True
-    result: dict[str, object] = {"rounds": told.rounds, "gap_set_ms": told.gap_ms, "kernel": platform.release()}
-    for way, seen in (("pty", over_pty(told.rounds, told.gap_ms / 1000)), ("tcp9", over_tcp9(told.rounds))):
+    stats = LineStats()
+    result: dict[str, object] = {"rounds": asked.rounds, "gap_set_ms": asked.gap_ms, "kernel": platform.release()}
+    for way, seen in (("pty", over_pty(asked.rounds, asked.gap_ms / 1000, stats)), ("tcp9", over_tcp9(asked.rounds))):
         rows: dict[str, object] = {}
         for name, of in seen.items():
-            right = set(of.orders) == {expected(FRAMES[name])} if way == "pty" else len(of.orders) == 1
-            row: dict[str, object] = {"order": of.orders, "right": right}
-            if way == "pty" and of.gaps_s:
-                row |= figures(of.gaps_s)
-                right = right and figures(of.gaps_s)["p99_ms"] < GAP_LIMIT_S * 1000
+            right, row = judged(name, of, way)
             ok = ok and right
-            rows[name] = row
-            if not told.json:
+            rows[name] = row | {"right": right}
+            if not asked.json:
                 print(f"{way:5} {name:13} {'ok' if right else 'WRONG':6}", *(f"{v}x {k}" for k, v in of.orders.items()))
                 if "p50_ms" in row:
                     print(f"{'':20}", *(f"{k} {v}" for k, v in figures(of.gaps_s).items()))
         result[way] = rows
+    long_frames = sum(len(data) > 1 for data in FRAMES.values()) * asked.rounds
+    result["line_says"] = {
+        "gap_worst_ms": round(stats.gap_worst_s * 1000, 3),
+        "gaps_missed": stats.gaps_missed,
+        "of": long_frames,
+    }
     result["ok"] = ok
-    if told.json:
-        print(json.dumps(result))
+    print(json.dumps(result) if asked.json else f"the line itself says: {result['line_says']}")
     return 0 if ok else 1
 
 
