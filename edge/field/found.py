@@ -98,10 +98,11 @@ class HandpayFound:
     asset: int
     time: datetime
     record: Mapping[str, Json] | None
-    "What the machine told, as numbers, to know it again by; None: it has no record, or does not know the question."
+    "What the machine told, as numbers, to know it again by; None: nothing, see why."
     told: Mapping[str, Json] = field(default_factory=dict)
     "Members of ``hall.egm.handpay.recorded.v1`` beside asset and because."
-    unsupported: bool = False
+    why: Literal["no_record", "unsupported", "no_answer"] = "no_record"
+    "Without a record: it has none, does not know the question, or was asked in vain too often."
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from edge.config.model import Settings
 from edge.hall.devices import Egm
-from edge.store.descriptions import unsupported_polls
+from edge.store.descriptions import note_polls, unsupported_polls
 from edge.store.devices import Seed, SeedDifference, egms, seed_egms
 from edge.store.last_exceptions import last_exception
 from edge.store.markers import clear_markers, take_markers
@@ -19,6 +19,8 @@ from edge.store.meters import codes_read
 from edge.store.questions import open_questions
 from sync import outbox
 from sync.db import Transaction
+
+HANDPAY_INFORMATION = 0x1B
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,9 @@ def prepare(tx: Transaction, settings: Settings) -> Registry:
     clear_markers(tx, markers)
     machines = egms(tx)
     last = {m.asset: found.code for m in machines if (found := last_exception(tx, m.asset)) is not None}
+    for machine in machines:
+        # Whether it answers for its handpays is tried once more in each run.
+        note_polls(tx, machine.asset, answered=[HANDPAY_INFORMATION])
     asked = frozenset(m.asset for m in machines if any(q.kind == "handpay" for q in open_questions(tx, m.asset)))
     read = {m.asset: codes_read(tx, m.asset) for m in machines}
     unsupported = {m.asset: unsupported_polls(tx, m.asset) for m in machines}

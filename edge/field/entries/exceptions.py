@@ -7,7 +7,7 @@ this very transaction, before it can be sent.
 from __future__ import annotations
 
 from edge.clock import stamp
-from edge.field.entries.handpays import abandon_handpays
+from edge.field.entries.handpays import abandon_handpays, open_by_exception
 from edge.field.found import ExceptionFound
 from edge.field.page import Page
 from edge.hall.events import Fact
@@ -21,9 +21,8 @@ from edge.hall.exceptions import (
 )
 from edge.hall.shapes import Json
 from edge.store.devices import registered_at
-from edge.store.handpays import begin_handpay, close_handpay, open_handpay
+from edge.store.handpays import close_handpay, open_handpay
 from edge.store.last_exceptions import last_exception, note_exception
-from edge.store.questions import ask_question
 
 
 def enter_exception(page: Page, found: ExceptionFound) -> None:
@@ -44,8 +43,7 @@ def enter_exception(page: Page, found: ExceptionFound) -> None:
     envelope = page.append(Fact(meaning(code).kind, f"egm/{asset}", found.time, data))
     note_exception(page.tx, asset, code, envelope.sequence, maybe_repeat=repeat)
     if code in HANDPAY_OPENS:
-        begin_handpay(page.tx, asset, envelope.id)
-        ask_question(page.tx, asset, "handpay", envelope.id)
+        open_by_exception(page, asset, envelope.id, found.time)
     elif code in HANDPAY_CLOSES and opened is not None:
         close_handpay(page.tx, opened.handpay, HANDPAY_CLOSES[code])
     elif code in CLEAR_CERTAIN and not repeat:

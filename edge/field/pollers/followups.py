@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from edge.field.desk import Slip
+from edge.field.found import HandpayFound
 from edge.field.pollers.asking import HANDPAY_AGAIN_S, Asking
 from edge.field.pollers.seats import Habits, Heard, Seat
 from edge.field.translate import answers
@@ -33,7 +34,9 @@ from protocols.sas.events import Outcome
 ALL_METERS = tuple(sorted(METERS))
 COLLECT_TRIES = 3
 """So often all meters are read before the machine is told that its change cannot be now."""
-LAST_BILL, HOPPER_STATUS, SELECTED_GAME = 0x48, 0x4F, 0x55
+HANDPAY_TRIES = 3
+"""Conversations about a handpay without an answer, each of three tries, until its amount is declared unknown."""
+HANDPAY, LAST_BILL, HOPPER_STATUS, SELECTED_GAME = 0x1B, 0x48, 0x4F, 0x55
 
 
 class FollowUps:
@@ -58,7 +61,9 @@ class FollowUps:
         self._asking.ask_meters(seat, "event", cause, beside=meters_beside(code))
 
     def _handpay(self, seat: Seat, _code: int, _cause: str) -> None:
-        self._asking.ask_own(Slip(ReadHandpay(seat.asset)), first=True)
+        if HANDPAY not in seat.unsupported_polls:
+            seat.handpay_open = True
+            self._asking.ask_own(Slip(ReadHandpay(seat.asset)), first=True)
 
     def _bill(self, seat: Seat, _code: int, cause: str) -> None:
         if LAST_BILL not in seat.unsupported_polls:
@@ -128,9 +133,15 @@ class FollowUps:
         """The handpay was told, or the machine has none, or does not know the question; else it is asked again."""
         found = answers.handpay(seat.asset, outcome, worth=seat.worth, currency=self._habits.currency, time=at)
         if found is None:
+            seat.handpay_tries += 1
             seat.handpay_again_at = now + HANDPAY_AGAIN_S
-            return
-        seat.handpay_open = False
+            if seat.handpay_tries < HANDPAY_TRIES:
+                return
+            # Each try cost its line a silence; a machine that never answers this must not keep it silent for ever.
+            found = HandpayFound(seat.asset, at, None, why="no_answer")
+        if found.why != "no_record":
+            seat.unsupported_polls.add(HANDPAY)
+        seat.handpay_open, seat.handpay_tries = False, 0
         heard.found.append(found)
 
     def answered(

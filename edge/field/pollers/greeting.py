@@ -16,7 +16,7 @@ from edge.field.desk import Slip
 from edge.field.page import Decision
 from edge.field.pollers.asking import Asking
 from edge.field.pollers.seats import Habits, Heard, LinkTest, Occasion, Seat, Stage
-from edge.field.translate import answers
+from edge.field.translate import descriptions
 from edge.field.translate import sas as translate
 from edge.hall.events import Fact
 from edge.hall.requests import Describe, Identify, ReadMeters
@@ -134,7 +134,7 @@ class Greeting:
 
     def described(self, seat: Seat, outcome: Outcome, at: datetime, heard: Heard) -> None:
         """What it offers has been told, or not: then the next occasion asks again."""
-        found = answers.description(seat.asset, outcome, at)
+        found = descriptions.description(seat.asset, outcome, at, features=seat.features)
         if found is None:
             return
         heard.found.append(found)

@@ -27,7 +27,7 @@ from edge.field.translate import sas as translate
 from edge.field.translate.followups import BESIDE
 from edge.hall.devices import Egm
 from edge.hall.events import Fact
-from edge.hall.exceptions import CLEAR_CERTAIN, HANDPAY_OPENS
+from edge.hall.exceptions import CLEAR_CERTAIN
 from edge.hall.requests import (
     AnswerMeterChange,
     Confirm,
@@ -190,9 +190,7 @@ class Hearing:
         heard.found.append(translate.exception(seat.asset, event, at, unidentified=unknown))
 
         def then(written: Written) -> None:
-            if event.code in HANDPAY_OPENS:
-                seat.handpay_open = True
-            elif event.code in CLEAR_CERTAIN:
+            if event.code in CLEAR_CERTAIN:
                 seat.handpay_open = False
             self._follow_ups.after(seat, event.code, written.caused_by(place))
 

@@ -76,6 +76,8 @@ class Seat:
     handpay_open: bool = False
     "A question for a handpay is written down and has no answer yet."
     handpay_again_at: float = float("-inf")
+    handpay_tries: int = 0
+    "How often it was asked in vain, in a row."
     collecting: str | None = None
     "Id of the announcement of a meter change that the machine waits with; None: none."
     collect_tries: int = 0

@@ -41,6 +41,8 @@ def identity(asset: int, found: Identified, time: datetime) -> IdentityFound:
             max_bet=found.max_bet,
             games=found.games,
             features=found.features.hex() or None,
+            base_percentage=found.base_percentage,
+            progressive_group=found.progressive_group,
         ),
         unsupported=tuple(sorted(found.unsupported)),
         answered=tuple(sorted(IDENTITY_POLLS - found.unsupported - found.damaged)),

@@ -7,13 +7,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from edge.hall.requests import Disable, Enable, Identify, ReadMeters, Request, SetClock
+from edge.hall.requests import (
+    Disable,
+    Enable,
+    Identify,
+    ReadHandpay,
+    ReadHopper,
+    ReadLastBill,
+    ReadMeters,
+    ReadSelection,
+    Request,
+    SetClock,
+)
 from protocols.sas.catalog.control import SHUTDOWN, STARTUP
 from protocols.sas.conversations.base import Conversation
 from protocols.sas.conversations.control import Control
 from protocols.sas.conversations.control import SetClock as ClockTalk
+from protocols.sas.conversations.handpay import ReadHandpay as HandpayTalk
 from protocols.sas.conversations.identity import Identify as IdentifyTalk
 from protocols.sas.conversations.meters import ReadMeters as MetersTalk
+from protocols.sas.conversations.state import ReadHopper as HopperTalk
+from protocols.sas.conversations.state import ReadLastBill as BillTalk
+from protocols.sas.conversations.state import ReadSelection as SelectionTalk
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,10 @@ _TALKS: Mapping[type[Request], Callable[[Any, Known], Conversation]] = {
     Identify: lambda _request, _known: IdentifyTalk(),
     ReadMeters: lambda request, known: MetersTalk(request.codes, request.games, features=known.features),
     SetClock: lambda _request, known: _clock(known),
+    ReadHandpay: lambda _request, _known: HandpayTalk(),
+    ReadLastBill: lambda _request, _known: BillTalk(),
+    ReadHopper: lambda _request, _known: HopperTalk(),
+    ReadSelection: lambda _request, _known: SelectionTalk(),
 }
 
 

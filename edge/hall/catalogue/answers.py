@@ -36,7 +36,7 @@ ANSWER_KINDS: tuple[EventKind, ...] = (
         {
             "asset": ASSET,
             "because": nullable(event_id(about="the handpay.pending event")),
-            "reason": choice("no_record", "unsupported", "replaced", "ram_clear"),
+            "reason": choice("no_record", "unsupported", "no_answer", "replaced", "ram_clear"),
         },
         priority="alarm", live="money"),
     own("egm.bill.recorded", "Bill as the machine booked it", "Machine {asset}: bill of {value} accepted", "money",

@@ -155,7 +155,7 @@ async def test_where_nobody_is_wrong_there_is_nothing_to_confirm(books: Books) -
 def description(asset_told: int | None = None, games: int = 0) -> DescriptionFound:
     told: dict[str, Json] = {
         "game_count": games, "games": [], "enabled_games": None, "features": ["extended meters"],
-        "token_denomination": None, "player_denomination": 1, "player_denominations": [1, 2], "cash_out_limit": None,
+        "token_denomination": None, "player_denominations": [1, 2], "cash_out_limit": None,
         "asset_number": asset_told, "floor_location": None,
     }  # fmt: skip
     return DescriptionFound(17, NIGHT, told, asset_told, (0xB7,), (0xB1, 0xB2))
@@ -239,9 +239,13 @@ async def test_a_record_that_is_gone_when_asked_for_is_an_alarm_and_no_zero(book
 
 async def test_a_machine_that_does_not_know_the_question_is_told_so(books: Books) -> None:
     await books.record(exception(0x51))
-    await books.record(HandpayFound(17, NIGHT, None, unsupported=True))
+    await books.record(HandpayFound(17, NIGHT, None, why="unsupported"))
     assert books.events()[-1]["data"]["reason"] == "unsupported"
     assert books.ask("SELECT code FROM unsupported_polls") == [(0x1B,)]
+    await books.record(exception(0x52))
+    await books.record(exception(0x51))
+    assert [e["data"]["reason"] for e in books.events("hall.egm.handpay.unknown")] == ["unsupported", "unsupported"]
+    assert books.ask("SELECT * FROM questions") == [], "it is not asked again, and each is an alarm"
 
 
 async def test_a_record_found_without_its_exception_is_a_handpay_all_the_same(books: Books) -> None:
