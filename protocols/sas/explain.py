@@ -1,22 +1,23 @@
 """(pure) The wire in words: characters of both directions in, one line for people out. For traces, never for books.
 
 Driven by the outstanding poll as a host is: the same byte means different things after different polls. What cannot be
-read is shown as it came, with the reason; nothing is guessed and nothing raises.
+read is shown as it came, with the reason; nothing is guessed and nothing raises. Polls of other hosts that this gateway
+never sends are named and their answers shown as they came.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from protocols.errors import ProtocolError
-from protocols.sas.catalog.exception_codes import EXCEPTIONS
-from protocols.sas.catalog.meter_codes import METERS
+from protocols.sas.answer import EVENT_MARK, IDLE_CODES
+from protocols.sas.catalog.exception_codes import EXCEPTIONS, RTE_BYTES
+from protocols.sas.catalog.index import COMPANION, RESERVED, CompanionPoll
 from protocols.sas.crc import crc_holds
-from protocols.sas.frame import decode_poll, decode_reply, reply_complete
+from protocols.sas.frame import BUSY_MARK, NACK_BIT, decode_poll, decode_reply, reply_complete
 from protocols.sas.longpoll import LongPoll
+from protocols.sas.wording import event_words, exception_words, reply_words, request_words
 
 RESYNC = 0x80
-_EVENT_MARK = 0xFF
 BUFFER_MAX = 300
 "More than any answer can have (5 + 255): beyond it, it is a babble and shown as such."
 SHOWN_MAX = 400
@@ -40,6 +41,7 @@ class Explainer:
 
     def __init__(self) -> None:
         self._poll: LongPoll | None = None
+        self._other: CompanionPoll | None = None
         self._address: int | None = None
         self._request = b""
         self._awaiting = False
@@ -55,7 +57,7 @@ class Explainer:
         self._began = True
         first = data[0] if data else 0
         wakeup = flags[:1] == b"\x01" if flags else True
-        self._request, self._poll, self._awaiting = data, None, False
+        self._request, self._poll, self._other, self._awaiting = data, None, None, False
         if len(data) == 1 and first == RESYNC:
             self._address = None
             yield Told(data, wakeup, None, "nobody asked: keeps the line in step", idle=True)
@@ -71,11 +73,25 @@ class Explainer:
             poll, address, values = decode_poll(data)
         except ProtocolError as error:
             self._awaiting = bool(self._address)
-            return Told(data, wakeup, self._address, str(error), fault=True)
+            return self._not_ours(data, wakeup) or Told(data, wakeup, self._address, str(error), fault=True)
         self._poll, self._address, self._awaiting = poll, address, address != 0
-        said = _values(values)
         whom = "" if address else "to all: "
-        return Told(data, wakeup, address, _cut(f"{whom}{poll.name}{': ' + said if said else ''}"))
+        return Told(data, wakeup, address, _cut(whom + request_words(poll, values)))
+
+    def _not_ours(self, data: bytes, wakeup: bool) -> Told | None:
+        """A poll that another host may send and we do not; None: nobody public knows it, or it is damaged."""
+        if len(data) < 2:
+            return None
+        code = data[1]
+        if code in RESERVED:
+            return Told(data, wakeup, self._address, f"{code:02X} should never be polled: {RESERVED[code]}", fault=True)
+        row = COMPANION.get(code)
+        if row is None or not (len(data) == 2 if row.kind == "R" else crc_holds(data)):
+            return None
+        self._other = row
+        whom = "" if self._address else "to all: "
+        more = data[2:] if row.kind == "R" else data[2:-2]
+        return Told(data, wakeup, self._address, _cut(f"{whom}{row.name}{': ' + more.hex(' ') if more else ''}"))
 
     def _heard(self, data: bytes, flags: bytes) -> Iterator[Told]:
         if b"\x01" in flags:
@@ -88,17 +104,32 @@ class Explainer:
             yield Told(data, False, None, "nobody asked for this", fault=True)
             return
         self._buffer += data
-        address = self._address or 0
-        unknown = self._poll is None and len(self._request) > 1
         if len(self._buffer) > BUFFER_MAX:
             yield from self._close()
-        elif not unknown and reply_complete(self._poll, address, self._buffer):
+        elif self._is_whole():
             whole, self._buffer, self._awaiting = self._buffer, b"", False
-            yield self._reply(whole, address)
+            yield self._reply(whole, self._address or 0)
+
+    def _is_whole(self) -> bool:
+        """By its length; what is not is told when the host goes on."""
+        address, buffer = self._address or 0, self._buffer
+        if _begins_event(buffer, address):
+            known = len(buffer) > 2 and (buffer[2] in EXCEPTIONS or buffer[2] in IDLE_CODES)
+            return known and len(buffer) >= 5 + RTE_BYTES.get(buffer[2], 0)
+        if self._poll is None:
+            # A long poll that is not ours, or the head of an event frame after a general poll.
+            return len(self._request) == 1 and (len(buffer) > 1 or buffer[0] != address)
+        return reply_complete(self._poll, address, buffer)
 
     def _reply(self, data: bytes, address: int) -> Told:
+        if _begins_event(data, address):
+            return _event_frame(data, address)
+        if self._other is not None:
+            return _answer_of(self._other, data, address)
         if self._poll is None:
-            return _event(data, address)
+            if len(self._request) > 1:
+                return Told(data, False, address, "broken", fault=True)
+            return _lone(data, address)
         try:
             reply = decode_reply(self._poll, address, data, self._request)
         except ProtocolError as error:
@@ -106,58 +137,53 @@ class Explainer:
         if reply.status != "data":
             word = {"ack": "done", "nack": "refused", "busy": "busy, ask later"}[reply.status]
             return Told(data, False, address, word, fault=reply.status != "ack")
-        return Told(data, False, address, _cut(_values(reply.values) or "done"))
+        return Told(data, False, address, _cut(reply_words(self._poll, address, reply.values, self._request)))
 
     def _close(self) -> Iterator[Told]:
         """The host goes on: what came so far is all there is."""
         if self._buffer:
-            count = len(self._buffer)
-            text = f"broken: {count} byte{'s' if count > 1 else ''} that are no answer to this poll"
-            yield Told(self._buffer, False, self._address, text, fault=True)
+            told = self._reply(self._buffer, self._address or 0)
+            if told.fault and self._other is None and not _begins_event(self._buffer, self._address or 0):
+                count = len(self._buffer)
+                text = f"broken: {count} byte{'s' if count > 1 else ''} that are no answer to this poll"
+                told = Told(self._buffer, False, self._address, text, fault=True)
+            yield told
         elif self._awaiting:
             yield Told(b"", False, self._address, "no answer", fault=True)
         self._buffer, self._awaiting = b"", False
 
 
-def explain_exception(code: int) -> str:
-    """The standard's name of an exception."""
-    row = EXCEPTIONS.get(code)
-    return f"unknown exception {code:02X}" if row is None else row.name
+def _begins_event(data: bytes, address: int) -> bool:
+    return len(data) > 1 and data[0] == address and data[1] == EVENT_MARK
 
 
-def _event(data: bytes, address: int) -> Told:
+def _event_frame(data: bytes, address: int) -> Told:
+    if len(data) < 5 or not crc_holds(data):
+        return Told(data, False, address, "an event frame whose check sum does not hold", fault=True)
+    code = data[2]
+    if code in IDLE_CODES and len(data) == 5:
+        return Told(data, False, address, "event frame: nothing new", idle=True)
+    return Told(data, False, address, _cut(f"event frame: {code:02X} {event_words(code, data[3:-2])}"))
+
+
+def _lone(data: bytes, address: int) -> Told:
+    """The answer to a general poll."""
     if len(data) != 1:
-        if len(data) > 4 and data[1] == _EVENT_MARK and crc_holds(data):
-            more = f", data {data[3:-2].hex(' ')}" if len(data) > 5 else ""
-            return Told(data, False, address, f"event frame: {data[2]:02X} {explain_exception(data[2])}{more}")
         return Told(data, False, address, f"{len(data)} bytes where one is due", fault=True)
-    if data[0] == 0:
+    if data[0] in IDLE_CODES:
         return Told(data, False, address, "nothing new", idle=True)
-    return Told(data, False, address, f"{data[0]:02X} {explain_exception(data[0])}")
+    return Told(data, False, address, f"{data[0]:02X} {exception_words(data[0])}")
 
 
-def _values(values: Mapping[str, Any]) -> str:
-    return " · ".join(f"{name.replace('_', ' ')} {_value(value, name)}" for name, value in values.items())
-
-
-def _value(value: Any, name: str = "") -> str:
-    if isinstance(value, bytes):
-        return value.hex(" ") or "—"
-    if isinstance(value, tuple) and hasattr(value, "code"):
-        return _meter(value)
-    if name == "meters" and isinstance(value, tuple) and all(type(part) is int for part in value):
-        return ", ".join(f"{part:02X}" for part in value) or "—"
-    if isinstance(value, tuple | list):
-        return ", ".join(_value(part) for part in value) or "—"
-    if isinstance(value, str):
-        return "".join(char if char.isprintable() else "?" for char in value).strip() or "—"
-    return str(value)
-
-
-def _meter(value: Any) -> str:
-    row = METERS.get(value.code)
-    name = f"{value.code:02X}" if row is None else f"{value.code:02X} {row.name}"
-    return f"{name} {'not kept' if value.value is None else value.value}"
+def _answer_of(row: CompanionPoll, data: bytes, address: int) -> Told:
+    """What another host's machine says to a poll of which only the name is known here."""
+    if len(data) == 1:
+        text = {address: "done", address | NACK_BIT: "refused"}.get(data[0])
+        return Told(data, False, address, text or "no answer to this poll", fault=text != "done")
+    if data == bytes([address, BUSY_MARK]):
+        return Told(data, False, address, "busy, ask later", fault=True)
+    fine = data[:2] == bytes([address, row.code]) and crc_holds(data)
+    return Told(data, False, address, _cut(data[2:-2].hex(" ") or "done") if fine else "broken", fault=not fine)
 
 
 def _cut(text: str) -> str:

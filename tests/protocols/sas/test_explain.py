@@ -1,12 +1,23 @@
 """The wire in words. Frames from the CRC table of the protocol document; meanings from the catalogue."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols.sas.catalog.exception_codes import EXCEPTIONS
+from protocols.sas.catalog.index import BY_CODE
+from protocols.sas.crc import with_crc
 from protocols.sas.explain import Explainer
+from tests.vectors import reading
 
 W, S = b"\x01", b"\x00"
+
+
+def framed(text: str) -> str:
+    """Hex with its check sum."""
+    return with_crc(bytes.fromhex(text)).hex()
 
 
 def said(*records: tuple[str, str]) -> list[tuple[str, bool]]:
@@ -31,7 +42,10 @@ def test_an_exception_is_named() -> None:
 def test_an_event_frame_is_named_by_its_exception() -> None:
     # 01 FF 11 14 A4: real-time event, slot door opened
     assert said((">", "81"), ("<", "01 FF 11 14 A4"))[1] == ("event frame: 11 slot door opened", False)
-    assert said((">", "81"), ("<", "01 FF 11 14 A5"))[1] == ("5 bytes where one is due", True)
+    assert said((">", "81"), ("<", "01 FF 11 14 A5"))[1] == (
+        "an event frame whose check sum does not hold",
+        True,
+    )
 
 
 def test_meters_that_are_asked_for_are_told_by_code() -> None:
@@ -95,6 +109,136 @@ def test_a_broadcast_waits_for_nobody() -> None:
     told = said((">", "00 7F 12 31 20 25 23 59 58 AA CF"), (">", "81"))
     assert told[0][0].startswith("to all: ")
     assert [fault for _, fault in told] == [False, False]
+
+
+def test_an_event_frame_says_what_it_carries() -> None:
+    # sas-core 6.1: 4F, 7E, 7F, 8B, 8C
+    for frame, words in (
+        (
+            "01 FF 4F 37 04 00 00 01 23 76 9D",
+            "4F bill accepted (any other, or RTE): bill of 20, United States, 123 of this kind so far",
+        ),
+        ("01 FF 7F 00 00 01 50 AD 56", "7F game ended: win 150"),
+        ("01 FF 8B 83 BF 04", "8B card held/not held (RTE only): card 3 held"),
+        ("01 FF 8C 00 02 CB 44", "8C game selected: game 2"),
+    ):
+        assert said((">", "81"), ("<", frame))[1] == (f"event frame: {words}", False)
+
+
+def test_an_event_frame_may_stand_in_the_place_of_a_long_poll_s_answer_and_come_in_pieces() -> None:
+    told = said((">", "01 1A"), ("<", "01"), ("<", "FF 7F 00 00"), ("<", "01 50 AD 56"), (">", "80"))
+    assert told[1:2] == [("event frame: 7F game ended: win 150", False)]
+    assert len(told) == 3
+    told = said((">", "81"), ("<", "01"), ("<", "FF 11 14 A4"), (">", "80"))
+    assert told[1] == ("event frame: 11 slot door opened", False)
+
+
+def test_an_event_frame_may_say_that_nothing_is_new() -> None:
+    assert said((">", "81"), ("<", "01 FF 00 1C A5"))[1] == ("event frame: nothing new", False)
+    assert said((">", "81"), ("<", "1F"))[1] == ("nothing new", False)
+
+
+def test_an_unknown_event_is_ended_when_the_host_goes_on_and_shown_as_it_came() -> None:
+    frame = framed("01 FF C3 12 34")
+    assert said((">", "81"), ("<", frame), (">", "80"))[1] == ("event frame: C3 unknown exception C3: data 12 34", False)
+    text, fault = said((">", "81"), ("<", framed("01 FF 7F 00 00 0A 00")))[1]
+    assert text.startswith("event frame: 7F game ended, with data that cannot be read (win has a digit above 9")
+    assert not fault, "the event happened"
+
+
+def test_a_handpay_is_told_with_the_unit_its_level_gives() -> None:
+    frame = framed("01 1B 05 01 00 01 23 45 67 02 00 01" + " 00" * 10)
+    assert said((">", "01 1B"), ("<", frame))[1][0] == (
+        "handpay, progressive level 1: 1234567 cents · group 5 · 200 credits paid before · may go to the credit meter"
+    )
+    frame = framed("01 1B 00 80 00 00 00 15 00 00 00 00" + " 00" * 10)
+    assert said((">", "01 1B"), ("<", frame))[1][0] == "handpay, cancelled credits: 1500 credits · only the key resets it"
+    assert said((">", "01 1B"), ("<", framed("01 1B" + " 00" * 20)))[1] == ("no handpay", False)
+
+
+def test_a_poll_inside_a_poll_is_told_with_its_denomination() -> None:
+    # 01 B0 02 01 11 B0 C7: coin in at one cent (MONACO tests)
+    asked, answered = said((">", "01 B0 02 01 11 B0 C7"), ("<", framed("01 B0 06 01 11 00 00 14 51")))
+    assert asked == ("multi-denomination preamble: for 0.01: total coin in", False)
+    assert answered == ("for 0.01: coin in 1451", False)
+    refused = said((">", "01 B0 02 01 11 B0 C7"), ("<", framed("01 B0 03 01 00 05")))[1]
+    assert refused == ("refused: not a valid player denomination", False)
+
+
+def test_01_00_inside_is_told_by_the_poll_inside() -> None:
+    games, enable = framed("01 B0 02 01 56"), framed("01 B0 05 01 09 00 01 01")
+    assert said((">", games), ("<", framed("01 B0 04 01 56 01 00")))[1][0] == "for 0.01: games —"
+    assert said((">", enable), ("<", framed("01 B0 04 01 09 01 00")))[1][0] == "for 0.01: busy, ask later"
+
+
+def test_meters_about_to_change_and_machine_numbers_are_told_in_words() -> None:
+    assert said((">", "01 B6 01 00 F8 59"), ("<", framed("01 B6 01 01"))) == [
+        ("meter collect status: seen, keep waiting", False),
+        ("games or denominations will be switched on or off", False),
+    ]
+    read = framed("01 B7 05 00 00 00 00 00")
+    assert said((">", read), ("<", framed("01 B7 09 03 A1 01 00 00 03 42 31 32"))) == [
+        ("set machine numbers: only read", False),
+        ("asset number 417 · location B12 · the host may set asset number and location", False),
+    ]
+
+
+def test_an_answer_that_only_the_gap_ends_is_told_when_the_host_goes_on() -> None:
+    # B7 without its length byte, 8F with five reels (QUIRKS X9, X5)
+    told = said((">", framed("01 B7 05 00 00 00 00 00")), ("<", framed("01 B7 00 A1 01 00 00 00")), (">", "80"))
+    assert told[1] == ("asset number 417 · location — · the host may set neither · without its length byte", False)
+    told = said((">", "01 8F"), ("<", "01 8F 01 02 16 00 0A DA 69"), (">", "80"))
+    assert told[1] == ("stops 01 02 16 00 0a", False)
+
+
+def test_a_denomination_is_told_as_money() -> None:
+    assert said((">", "01 B1"), ("<", "01 B1 02 78 5A"))[1][0] == "denomination 0.05"
+    assert said((">", "01 B1"), ("<", framed("01 B1 1C")))[1][0] == "denomination 0.0025"
+    assert said((">", "01 B1"), ("<", framed("01 B1 40")))[1][0] == "denomination 40 (not a denomination)"
+
+
+def test_what_another_host_asks_is_named_and_its_answer_shown_as_it_came() -> None:
+    transfer = framed("01 72 02 FF 00")
+    told = said((">", transfer), ("<", framed("01 72 02 00 FF")), (">", "01 3D"), ("<", framed("01 3D 12 34")), (">", "80"))
+    assert told == [
+        ("AFT transfer funds: 02 ff 00", False),
+        ("02 00 ff", False),
+        ("cash-out ticket information", False),
+        ("12 34", False),
+        ("nobody asked: keeps the line in step", False),
+    ]
+    assert said((">", framed("01 94")), ("<", "81"), (">", "80"))[1] == ("refused", True)
+    assert said((">", framed("01 8A 00 00 00 01 00")), ("<", "01"), (">", "80"))[1] == ("done", False)
+    assert said((">", framed("01 72 02 FF 00")[:-1] + "0"))[0][1], "a damaged one is not named"
+
+
+@pytest.mark.parametrize("code", ["30", "A5", "EB", "FD", "FF"])
+def test_what_should_never_be_polled_is_a_fault(code: str) -> None:
+    text, fault = said((">", f"01 {code}"))[0]
+    assert text.startswith(f"{code} should never be polled")
+    assert fault
+
+
+ROWS = reading.polls() + reading.meters()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[reading.named(row) for row in ROWS])
+def test_every_vector_is_told_and_only_refusals_are_faults(row: dict[str, Any]) -> None:
+    wire = [(">", row["request"])] + ([("<", row["reply"])] if "reply" in row else []) + [(">", "80")]
+    told = said(*wire)
+    assert len(told) == len(wire)
+    assert told[0][0].removeprefix("to all: ").startswith(BY_CODE[row["code"]].name)
+    assert [fault for _, fault in told] == [False] + [row["status"] == "nack"] * ("reply" in row) + [False]
+
+
+@pytest.mark.parametrize("row", reading.exceptions(), ids=lambda row: f"{row['code']:02X} {row['meaning']}")
+def test_every_exception_is_told_by_its_name_in_both_modes(row: dict[str, Any]) -> None:
+    for told in (row.get("general"), row.get("event")):
+        if told is not None:
+            text, fault = said((">", "81"), ("<", told), (">", "80"))[1]
+            name = "nothing new" if row["code"] in (0x00, 0x1F) else EXCEPTIONS[row["code"]].name
+            assert name in text
+            assert not fault
 
 
 @given(

@@ -285,6 +285,36 @@ def test_one_changed_byte_of_a_poll_with_a_check_sum_is_never_obeyed(poll, data)
         assert other.kind.name == "R", "a read poll has no check sum; it changes nothing"
 
 
+@given(POLLS.filter(lambda poll: poll.reply is not None), st.data())
+def test_one_flipped_bit_of_an_answer_with_data_is_noticed(poll, data):
+    frame = bytearray(encode_reply(poll, 1, data.draw(replies(poll))))
+    bit = data.draw(st.integers(0, 8 * len(frame) - 1))
+    frame[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(FrameError):
+        decode_reply(poll, 1, bytes(frame))
+
+
+def test_one_flipped_bit_of_an_answer_without_check_sum_is_another_answer():
+    # Inherent: the lone byte of an order, and BUSY, carry none. Only the address and seven of its bits tell.
+    request = encode_poll(SHUTDOWN, 1)
+    assert decode_reply(SHUTDOWN, 1, bytes([0x01 ^ 0x80]), request).status == "nack"
+    for bit in range(7):
+        with pytest.raises(FrameError):
+            decode_reply(SHUTDOWN, 1, bytes([0x01 ^ 1 << bit]), request)
+    for bit in range(16):
+        with pytest.raises(FrameError):
+            decode_reply(SHUTDOWN, 1, (0x0100 ^ 1 << bit).to_bytes(2, "big"), request)
+
+
+@given(POLLS.filter(lambda poll: poll.kind.name != "R"), st.data())
+def test_a_request_that_lost_its_end_or_won_a_byte_is_never_obeyed(poll, data):
+    frame = encode_poll(poll, 1, data.draw(requests(poll)))
+    with pytest.raises(FrameError):
+        decode_poll(frame[: data.draw(st.integers(0, len(frame) - 1))])
+    with pytest.raises(FrameError):
+        decode_poll(frame + data.draw(st.binary(min_size=1, max_size=3)))
+
+
 def test_a_code_that_stands_twice_is_refused():
     with pytest.raises(ValueError, match="11 stands twice"):
         by_code((COIN_IN,), (COIN_IN, MACHINE_INFO))
