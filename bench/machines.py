@@ -39,7 +39,8 @@ class Machines:
 
     def counts(self) -> dict[str, int]:
         """Sums over all machines since the start: general, idle, raised, acknowledged, pending, repeats, longs ...;
-        with ``gaps`` also gap_p50_us and so on, since the question before. cpu_us: of the machines' process."""
+        with ``gaps`` also gap_p50_us and so on, since the question before. cpu_us: of the machines'
+        process; now_us: the monotonic moment they were counted at."""
         self._process.send_signal(signal.SIGUSR1)
         return cast("dict[str, int]", json.loads(self._line()))
 

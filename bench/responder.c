@@ -325,7 +325,7 @@ static void report(void) {
     pending += machines[i].answer != 0;
   }
   getrusage(RUSAGE_SELF, &used);
-  printf("{\"lines\":%d,\"cpu_us\":%lu,", lines,
+  printf("{\"lines\":%d,\"now_us\":%lu,\"cpu_us\":%lu,", lines, now_ns() / 1000,
          (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000u +
              (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec));
   print_counts(&all, pending);
