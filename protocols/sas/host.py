@@ -200,6 +200,12 @@ class Host(Hearing):
             and (self._held or self._silent_until is not None or any(link.doubt for link in self._links.values()))
         )
 
+    @property
+    def rests(self) -> bool:
+        """No poll is out or waits to be repeated, and the line is not silent: once all that was told is durable, frames of
+        somebody else (a scan) may follow the last one, which they acknowledge. Hold the host meanwhile."""
+        return self._link is None and self._silent_until is None and not self._pending and not self._stopping
+
     # turns ----------------------------------------------------------------------------------------------------------
 
     def next_turn(self, now: float) -> Turn | None:
