@@ -107,9 +107,9 @@ def checked(frame):
         raise ValueError("check sum")
 
 
-def counted(frame):
+def counted(frame, least=0):
     """@3 the length byte: what follows it, without check sum. Returns the offset behind the data."""
-    if len(frame) < 5 or frame[2] != len(frame) - 5:
+    if len(frame) < 5 + least or frame[2] != len(frame) - 5:
         raise ValueError("length byte")
     return len(frame) - 1
 
@@ -295,7 +295,7 @@ def information(frame, shift=0):
 
 
 def selected_meters(frame):
-    end, at, found = counted(frame), 6, []
+    end, at, found = counted(frame, 2), 6, []
     while at < end:
         code = frame[at - 1]
         if code in RESERVED:
@@ -309,7 +309,7 @@ def selected_meters(frame):
 
 
 def extended_meters(frame):
-    end, at, found = counted(frame), 6, []
+    end, at, found = counted(frame, 2), 6, []
     while at < end:
         if at + 3 > end:
             raise ValueError("cut")
