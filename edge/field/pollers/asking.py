@@ -12,7 +12,7 @@ from edge.field.pollers.sas import SasPoller
 from edge.field.pollers.seats import Habits, Seat, Seats, Stage
 from edge.field.translate import sas as translate
 from edge.field.translate.talks import Known, conversation
-from edge.hall.requests import Confirm, Identify, ReadHandpay, ReadMeters, SnapshotReason
+from edge.hall.requests import Confirm, Describe, Identify, ReadHandpay, ReadMeters, SnapshotReason
 
 GAMES_MAX = 64
 """Games read one by one; a machine with more is read as a whole and in its first so many."""
@@ -122,6 +122,9 @@ class Asking:
             if now >= seat.identity_again_at:
                 seat.identity_again_at = float("inf")
                 self.ask_own(Slip(Identify(seat.asset)), first=True)
+            if now >= seat.describe_again_at:
+                seat.describe_again_at = float("inf")
+                self.ask_own(Slip(Describe(seat.asset)))
             if seat.handpay_open and now >= seat.handpay_again_at and not self._desk.asks(seat.asset, ReadHandpay):
                 seat.handpay_again_at = now + HANDPAY_AGAIN_S
                 self.ask_own(Slip(ReadHandpay(seat.asset)), first=True)

@@ -56,7 +56,7 @@ class Greeting:
     def link_down(self, seat: Seat, at: datetime) -> None:
         """Whatever was under way has ended with it."""
         seat.up, seat.down_since, seat.stage = False, at, Stage.DOWN
-        seat.next_snapshot_at = seat.identity_again_at = float("inf")
+        seat.next_snapshot_at = seat.identity_again_at = seat.describe_again_at = float("inf")
         seat.test = seat.collecting = None
 
     # who it is ------------------------------------------------------------------------------------------------------
@@ -132,10 +132,11 @@ class Greeting:
         first = seat.test is not None and seat.test.occasion == "installation"
         self._asking.ask_meters(seat, "first" if first else "link_up")
 
-    def described(self, seat: Seat, outcome: Outcome, at: datetime, heard: Heard) -> None:
-        """What it offers has been told, or not: then the next occasion asks again."""
-        found = descriptions.description(seat.asset, outcome, at, features=seat.features)
+    def described(self, seat: Seat, outcome: Outcome, at: datetime, now: float, heard: Heard) -> None:
+        """What it offers has been told, or not: then it is asked again later."""
+        found = descriptions.description(seat.asset, outcome, at, features=seat.features, games=seat.games)
         if found is None:
+            seat.describe_again_at = now + IDENTITY_AGAIN_S
             return
         heard.found.append(found)
         seat.unsupported_polls |= set(found.unsupported)

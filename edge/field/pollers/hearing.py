@@ -296,7 +296,7 @@ class Hearing:
             case ReadMeters():
                 self._read(seat, slip.request, outcome, at, now, heard)
             case Describe():
-                self._greeting.described(seat, outcome, at, heard)
+                self._greeting.described(seat, outcome, at, now, heard)
             case ReadHandpay():
                 self._follow_ups.handpay_answered(seat, outcome, at, now, heard)
             case ReadLastBill() | ReadHopper() | ReadSelection():

@@ -64,6 +64,7 @@ class Seat:
     identity: Literal["right", "wrong", "unknown"] = "unknown"
     identity_tries: int = 0
     identity_again_at: float = float("inf")
+    describe_again_at: float = float("inf")
     unsupported_polls: set[int] = field(default_factory=set)
     unsupported_meters: set[int] = field(default_factory=set)
     "Codes it does not have, learnt since it was identified last: not asked for again, and listed with each reading."

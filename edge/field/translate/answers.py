@@ -10,6 +10,7 @@ from edge.hall.money import Denomination, minor_per_unit
 from edge.hall.requests import ReadHopper, ReadLastBill, ReadSelection
 from edge.hall.shapes import Json
 from protocols.sas.conversations.base import Unsupported
+from protocols.sas.conversations.changes import CollectStatus
 from protocols.sas.conversations.handpay import HandpayRead
 from protocols.sas.conversations.state import BillRead, HopperRead, SelectionRead
 from protocols.sas.events import Outcome
@@ -121,5 +122,4 @@ def answer(
 
 def meter_change(outcome: Outcome) -> str:
     """What the machine will do, in the words of ``hall.egm.meters.collected.v1``."""
-    words = {0x00: "meters_will_be_cleared", 0x01: "games_will_change", 0x80: "nothing_pending"}
-    return words.get(getattr(outcome, "status", -1), "no_answer")
+    return outcome.meaning if isinstance(outcome, CollectStatus) else "no_answer"

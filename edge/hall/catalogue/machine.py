@@ -8,7 +8,7 @@ from edge.hall.shapes import boolean, choice, hexadecimal, integer, nullable, re
 
 _GENERATION = integer(1, 1_000_000, about="life of this machine's meters, from 1")
 _POLLS = several(integer(0, 255, about="code of a SAS long poll"), most=256)
-_DENOMINATIONS = several(integer(0, 255, about="code of a denomination"), most=64)
+_DENOMINATIONS = several(integer(0, 255, about="code of a denomination"), most=255)
 
 _IDENTITY = {
     "serial": nullable(text(40)),
@@ -96,6 +96,11 @@ IDENTITY_KINDS: tuple[EventKind, ...] = (
             "game_count": integer(0, 9999, about="0: it has no numbered games"),
             "games": several(_GAME, most=64, about="as far as they were asked for"),
             "enabled_games": nullable(several(integer(0, 9999), most=255)),
+            "games_left_out": integer(0, 9999, about="beyond those that are asked for one by one"),
+            "enabled_by_denomination": several(record({
+                "denomination": integer(0, 255),
+                "games": several(integer(0, 9999), most=255),
+            }), most=255),
             "features": several(text(60), most=64, about="in words"),
             "token_denomination": nullable(integer(0, 255)),
             "player_denominations": nullable(_DENOMINATIONS),

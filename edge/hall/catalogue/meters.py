@@ -86,7 +86,7 @@ METER_KINDS: tuple[EventKind, ...] = (
             "asset": ASSET,
             "because": nullable(event_id(about="the announcement")),
             "answer": choice("go_ahead", "not_now", about="what we told the machine (SAS B6)"),
-            "machine": choice("meters_will_be_cleared", "games_will_change", "nothing_pending", "no_answer",
+            "machine": choice("meters_will_be_cleared", "games_will_change", "nothing_pending", "other", "no_answer",
                               about="what it said to that"),
         },
         priority="high", live="money"),

@@ -154,7 +154,8 @@ async def test_where_nobody_is_wrong_there_is_nothing_to_confirm(books: Books) -
 
 def description(asset_told: int | None = None, games: int = 0) -> DescriptionFound:
     told: dict[str, Json] = {
-        "game_count": games, "games": [], "enabled_games": None, "features": ["extended meters"],
+        "game_count": games, "games": [], "enabled_games": None, "enabled_by_denomination": [], "games_left_out": 0,
+        "features": ["extended meters"],
         "token_denomination": None, "player_denominations": [1, 2], "cash_out_limit": None,
         "asset_number": asset_told, "floor_location": None,
     }  # fmt: skip

@@ -132,7 +132,7 @@ async def test_a_machine_that_never_answers_for_its_handpay_does_not_keep_its_li
         hall.happens(17, "cash_out")
         await hall.go(20, lambda: len(events(hall, "handpay.unknown")) == 2)
         assert len(hall.books.events("hall.line.silent")) == told, "known by now"
-        assert 0x1B in hall.board.egms[17].unsupported_polls or hall.hearing.seats[17].unsupported_polls == {0x1B}
+        assert (0x1B,) in hall.books.ask("SELECT code FROM unsupported_polls")
 
 
 async def test_a_bill_is_told_with_its_value_and_count_and_its_meters_are_read(tmp_path: Path) -> None:
@@ -191,3 +191,67 @@ async def test_what_a_machine_does_not_know_is_kept_and_not_asked_again(tmp_path
         await hall.go(1.5)
         hall.board.flush(hall.now)
         assert 0x48 in hall.hearing.seats[17].unsupported_polls
+
+
+# meter changes (sas-core 5.8) ----------------------------------------------------------------------------------------
+
+
+def told_before_change(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The machine waits with a clearing of its meters; returns what it has been told."""
+    heard: list[int] = []
+
+    def collect(_machine: table.Answers, values: Values) -> Values:
+        heard.append(int(str(values["status"])))
+        return {"status": 0x00}
+
+    monkeypatch.setitem(table._TABLE, 0xB6, collect)  # type: ignore[arg-type]  # read-only by its type
+    return heard
+
+
+async def test_before_meters_are_cleared_all_of_them_are_on_disk_and_only_then_the_machine_may_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = told_before_change(monkeypatch)
+    async with opened(tmp_path, ONE) as hall:
+        await hall.up(17)
+        hall.machine(17).egm.do("exception", hall.now, 0xA0)
+        await hall.go(30, lambda: events(hall, "meters.collected") != [])
+        announced = hall.books.events("hall.egm.meters.change")[0]
+        collected = events(hall, "meters.collected")[0]
+        assert collected == {
+            "asset": 17, "because": announced["id"], "answer": "go_ahead", "machine": "meters_will_be_cleared",
+        }  # fmt: skip
+        assert heard[0] == 0x00, "wait, at once"
+        assert heard[-1] == 0x01
+        assert heard.count(0x01) == 1
+        snapshot = next(e for e in hall.books.events("hall.egm.meters.snapshot") if e["data"]["because"] == announced["id"])
+        codes = {reading["code"] for reading in snapshot["data"]["readings"]}
+        assert codes >= {0x00, 0x01, 0x02, 0x05, 0x22, 0x24, 0x44, 0x58}
+        assert 0x80 in snapshot["data"]["unsupported"], "what it does not have is said, not read as 0"
+
+
+async def test_while_the_books_wait_the_machine_is_not_told_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = told_before_change(monkeypatch)
+    async with opened(tmp_path, ONE) as hall:
+        await hall.up(17)
+        hall.machine(17).egm.do("exception", hall.now, 0xA0)
+        await hall.go(10, lambda: heard != [])
+        await hall.hold()
+        await hall.go(8)
+        assert 0x01 not in heard
+        hall.let_go()
+        await hall.go(20, lambda: 0x01 in heard)
+
+
+async def test_a_change_that_was_given_up_is_not_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = told_before_change(monkeypatch)
+    async with opened(tmp_path, ONE) as hall:
+        await hall.up(17)
+        hall.machine(17).egm.do("exception", hall.now, 0xA0)
+        hall.machine(17).egm.do("exception", hall.now, 0xA1)
+        await hall.go(5, lambda: len(events(hall, "meters.change")) == 2)
+        await hall.up(17)
+        assert 0x01 not in heard
+        assert events(hall, "meters.collected") == []

@@ -196,10 +196,51 @@ async def test_another_paytable_after_the_options_were_changed_is_told_with_both
         hall.machine(17).egm.machine.persona = replace(PLAIN, paytable="SIM002")
         hall.happens(17, "options")
         await hall.go(5, lambda: "link.tested" in story(hall, after=told))
-        assert story(hall, after=told) == ["options.changed", "changed", "identified", "meters.snapshot", "link.tested"]
+        assert story(hall, after=told) == [
+            "options.changed", "changed", "identified", "described", "meters.snapshot", "link.tested",
+        ]  # fmt: skip
         differences = hall.books.events("hall.egm.changed")[0]["data"]["differences"]
         assert differences == [{"what": "paytable", "before": "SIM001", "after": "SIM002"}]
         assert hall.books.events("hall.egm.link.tested")[-1]["data"]["occasion"] == "conversion"
+
+
+# what it offers ------------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_machine_offers_is_told_once_and_stands_on_the_board(tmp_path: Path) -> None:
+    async with opened(tmp_path, ONE) as hall:
+        await hall.up(17)
+        told = hall.books.events("hall.egm.described")[0]["data"]
+        assert told["features"] == ["extended meters", "polling every 40 ms", "standard validation"]
+        assert (told["player_denominations"], told["token_denomination"], told["enabled_games"]) == ([1], 1, [1])
+        assert told["games"][0]["game"] == 0
+        assert told["cash_out_limit"] is None, "not told is not zero"
+        state = hall.board.egms[17]
+        assert (state.games, state.player_denominations) == (1, [1])
+        assert state.features == told["features"]
+        assert (0xA4,) in hall.books.ask("SELECT code FROM unsupported_polls"), "and this is why"
+        hall.machine(17).plugged = False
+        await hall.go(30, lambda: not hall.hearing.seats[17].up)
+        hall.machine(17).plugged = True
+        await hall.up(17)
+        assert len(hall.books.events("hall.egm.described")) == 1, "nothing has changed"
+
+
+async def test_mtr_07_the_games_of_a_machine_that_has_several_are_read_when_its_link_comes_up(tmp_path: Path) -> None:
+    async with opened(tmp_path, ONE, personas={17: replace(PLAIN, games=3)}, every_s=5.0) as hall:
+        await hall.up(17)
+        described = hall.books.events("hall.egm.described")[0]["data"]
+        assert [game["game"] for game in described["games"]] == [0, 1, 2, 3]
+        whole, games = (event["data"] for event in hall.books.events("hall.egm.meters.snapshot"))
+        assert {reading["game"] for reading in whole["readings"]} == {0}
+        assert {(r["game"], r["code"]) for r in games["readings"]} == {
+            (game, code) for game in (1, 2, 3) for code in (0x00, 0x01, 0x02, 0x05)
+        }
+        await hall.go(6)
+        await hall.up(17)
+        later = [event["data"] for event in hall.books.events("hall.egm.meters.snapshot")[2:]]
+        assert all(reading["game"] == 0 for snapshot in later for reading in snapshot["readings"])
+        assert hall.board.egms[17].meters.keys() >= {"00", "01", "05"}
 
 
 # a machine that does not say -----------------------------------------------------------------------------------------

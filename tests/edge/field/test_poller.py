@@ -31,7 +31,7 @@ async def test_a_line_without_a_marker_is_silent_first_and_then_learns_who_is_th
         first_at, _, first = hall.frames[0]
         assert first_at - began >= 5.3
         assert first == "80"
-        assert kinds_of(hall, 17) == ["link.up", "identified", "meters.snapshot", "link.tested"]
+        assert kinds_of(hall, 17) == ["link.up", "identified", "described", "meters.snapshot", "link.tested"]
         assert hall.books.kinds().count("line.silent") == 2
         assert hall.board.egms[17].serial == "SN0017"
 
