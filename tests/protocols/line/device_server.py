@@ -63,7 +63,7 @@ class RecordingPort:
 
 
 class PyserialServer:
-    """One connection of PortManager; ``say`` sends what a machine says, escaped as the server does."""
+    """PortManager for one connection after the other; ``say`` sends what a machine says, escaped as the server does."""
 
     def __init__(self, port: RecordingPort | serial.Serial) -> None:
         self.port = port
@@ -85,20 +85,21 @@ class PyserialServer:
         self.write(b"".join(self._manager.escape(data)))
 
     def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            self._connection, _ = self._listener.accept()
-        if self._connection is None:
-            return
-        self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        try:
-            self._manager = PortManager(self.port, self)
-            while octets := self._connection.recv(4096):
-                # One octet at a time, as the port would: a byte leaves before the next order is carried out.
-                for data in self._manager.filter(octets):
-                    self.port.write(data)
-        except Exception as error:  # noqa: BLE001  # whatever kills the server is what the test wants to know
-            self.error = error
-        self._connection.close()
+        while True:
+            try:
+                self._connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            try:
+                self._manager = PortManager(self.port, self)
+                while octets := self._connection.recv(4096):
+                    # One octet at a time, as the port would: a byte leaves before the next order is carried out.
+                    for data in self._manager.filter(octets):
+                        self.port.write(data)
+            except Exception as error:  # noqa: BLE001  # whatever kills the server is what the test wants to know
+                self.error = error
+            self._connection.close()
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
