@@ -14,11 +14,11 @@ from protocols.sas.catalog.exception_codes import EXCEPTIONS, RTE_BYTES
 from protocols.sas.crc import crc_holds
 from protocols.sas.frame import decode_reply, reply_complete
 from protocols.sas.longpoll import LongPoll, Reply
+from protocols.sas.realtime import EVENT_MARK
 
 BUFFER_MAX = 300
 """A reply is at most 5 + 255 bytes; what comes beyond is counted, not kept."""
 
-EVENT_MARK = 0xFF
 IDLE_CODES = (0x00, 0x1F)
 """No activity; 1F is the older form, still sent by some machines."""
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocols.errors import ProtocolError
-from protocols.sas.answer import EVENT_MARK, IDLE_CODES
+from protocols.sas.answer import IDLE_CODES
 from protocols.sas.catalog.exception_codes import EXCEPTIONS, RTE_BYTES
 from protocols.sas.catalog.index import COMPANION, RESERVED, CompanionPoll
 from protocols.sas.crc import crc_holds
 from protocols.sas.frame import BUSY_MARK, NACK_BIT, decode_poll, decode_reply, reply_complete
 from protocols.sas.longpoll import LongPoll
+from protocols.sas.realtime import EVENT_MARK
 from protocols.sas.wording import event_words, exception_words, reply_words, request_words
 
 RESYNC = 0x80
@@ -113,6 +114,8 @@ class Explainer:
     def _is_whole(self) -> bool:
         """By its length; what is not is told when the host goes on."""
         address, buffer = self._address or 0, self._buffer
+        if not buffer:
+            return False
         if _begins_event(buffer, address):
             known = len(buffer) > 2 and (buffer[2] in EXCEPTIONS or buffer[2] in IDLE_CODES)
             return known and len(buffer) >= 5 + RTE_BYTES.get(buffer[2], 0)

@@ -130,7 +130,7 @@ def request(frame):
         end = counted(frame)
         width, most = (1, 10) if command == 0x2F else (2, 12)
         codes = [binary(frame, at, width) for at in range(6, end, width)]
-        if not 1 <= len(codes) <= most:
+        if not 1 <= len(codes) <= most or (end - 6) % width:
             raise ValueError("number of meters")
         return address, command, {"game": bcd(frame, 4, 2), "meters": codes}
     if command == 0xB0:
