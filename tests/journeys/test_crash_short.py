@@ -1,4 +1,7 @@
-"""A short run of ``./dev crash``: whatever is killed, nothing is lost, doubled or altered. The long one is a command."""
+"""A short run of ``./dev crash``: whatever is killed, nothing is lost, doubled or altered. The long one is a command.
+
+EVT-03, EVT-05, COM-01, COM-07.
+"""
 
 from __future__ import annotations
 

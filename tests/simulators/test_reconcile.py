@@ -1,4 +1,4 @@
-"""The judge must see every kind of harm. Each test plants one and asks what the judge says."""
+"""The judge must see every kind of harm. Each test plants one and asks what the judge says (COM-07)."""
 
 import json
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The link is cut while 100,000 events pile up: all of it arrives in order, memory stays flat, alarms pass the backlog.
 
-The gateway's end runs in a process of its own, so that its memory is its own.
+COM-01, COM-06. The gateway's end runs in a process of its own, so that its memory is its own.
 """
 
 from __future__ import annotations

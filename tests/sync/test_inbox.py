@@ -1,4 +1,4 @@
-"""A command is admitted once, and each way of being wrong has its own code and leaves no trace."""
+"""A command is admitted once, and each way of being wrong has its own code and leaves no trace (COM-13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kill -9 of the process that writes: what it was told is durable is there, unaltered, and no fact is half there."""
+"""kill -9 of the process that writes: what it was told is durable is there, unaltered, and no fact is half there (EVT-03)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A log with cursors: reading takes nothing away, and only a right acknowledgement moves anything."""
+"""A log with cursors: reading takes nothing away, and only a right acknowledgement moves anything (EVT-05, COM-01)."""
 
 from __future__ import annotations
 

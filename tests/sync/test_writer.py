@@ -162,6 +162,7 @@ def test_a_constraint_judged_only_at_commit_hits_only_its_own_fact(hall: Hall) -
 
 
 def test_a_full_disk_undoes_the_group_and_the_writer_lives_on(store: Path) -> None:
+    """COM-03: nothing that was not sent makes way for what is new."""
     pages = sqlite3.connect(store).execute("PRAGMA page_count").fetchone()[0]
     hall = Hall(store, pages_max=pages + 40)
     try:

@@ -1,4 +1,4 @@
-"""Noise, strays, real-time event frames: answers that are none, and answers that must come twice."""
+"""Noise, strays, real-time event frames: answers that are none, and answers that must come twice (COM-14)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of a serial line as the host of the line must bear them: each test is named after its row (SR-n) of docs/faults.md.
+"""Faults of a serial line as the host of the line must bear them: each test is named after its row (SR-n) of docs/proofs.md.
 
 What the store or a port has to do with a row is tested beside it: tests/edge/field, tests/protocols/line.
 """

@@ -1,4 +1,4 @@
-"""Central takes only what follows without a gap and hangs on its chain; it says of everything else why not."""
+"""Central takes only what follows without a gap and hangs on its chain; it says of everything else why not (EVT-05, COM-07)."""
 
 import hashlib
 import json
