@@ -69,6 +69,11 @@ class BadMachine:
         with self._lock:
             self._egm.do("exception", time.monotonic(), code)
 
+    def does(self, what: str, number: int | None = None) -> None:
+        """Something happens at it: see ``Machine.do``."""
+        with self._lock:
+            self._egm.do(what, time.monotonic(), number)
+
     def told(self) -> list[tuple[int, bool]]:
         """(code, acknowledged) of what it raised."""
         with self._lock:
