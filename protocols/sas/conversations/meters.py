@@ -1,291 +1,335 @@
-"""Read the meters somebody wants, in as few polls as the machine allows; what it does not have is said, never read as
-0.
+"""Read the meters somebody wants, in as few polls as the machine allows; what it does not have is said, never read as 0.
 
 Three ways, from best to oldest: extended (6F and its twin AF, 12 codes, sizes in the frame), selected (2F, 10 codes,
-sizes by table), single (one poll per meter, or one of the group polls). A way the machine is silent to is left for
-the next one.
+sizes by table), single (one poll per meter, or one of the group polls). A way that fails three times before it ever
+worked is left for the next one; a way that has worked is never left again, and what it does not give for one meter is
+tried by the next ways for that meter (sas-core 9.1). Per denomination the same polls go inside B0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, TypeAlias
+from collections import Counter
+from collections.abc import Collection, Generator, Sequence
+from typing import TypeAlias
 
 from protocols.errors import BadRequest
-from protocols.sas.catalog.index import BY_CODE
-from protocols.sas.catalog.index import poll as long_poll
 from protocols.sas.catalog.meter_codes import METERS
-from protocols.sas.conversations.base import Answer, NoAnswer, Outcome, Poll, Refused, Script, Steps
-from protocols.sas.conversations.identity import EXTENDED_METERS_BIT
-from protocols.sas.longpoll import LongPoll, Reply
+from protocols.sas.conversations.base import Answer, NoAnswer, Outcome, Poll, Refused, Script, Steps, Unsupported
+from protocols.sas.conversations.identity import EXTENDED_METERS_BIT, MULTI_DENOMINATION_BIT
+from protocols.sas.conversations.meter_polls import (
+    EXTENDED,
+    EXTENDED_MAX,
+    KEY,
+    OF_GAME,
+    SELECTED,
+    SELECTED_MAX,
+    TOTAL,
+    UNSETTLED,
+    Found,
+    Heard,
+    MeterPolls,
+    Offer,
+    Request,
+    Target,
+    alone,
+    chunks,
+    groups,
+)
+from protocols.sas.conversations.meter_readings import MeterReading, MetersRead, Use, Way
 
-EXTENDED = long_poll(0x6F)
-EXTENDED_TWIN = long_poll(0xAF)
-SELECTED = long_poll(0x2F)
-GROUPS = (long_poll(0x1C), long_poll(0x0F), long_poll(0x19))
+__all__ = ["KEY", "MeterReading", "MetersRead", "ReadMeters", "Use", "Way"]
+
+FAILURES_MAX = 3
+"""Polls of one way without a usable answer, each with all its tries, before it is left for the next one."""
+ROUNDS_MAX = 3
+"""So often all is read at most, to find a moment in which the key meters stand still."""
+SPLITS_MAX = 16
+"""So often a list that gives nothing is halved to find the meter the machine stumbles over."""
+SILENT_MAX = 3
+"""After so many silent single polls in a row the machine is asked whether it is there."""
 GAMES_PLAYED = 0x05
 
-EXTENDED_MAX = 12
-SELECTED_MAX = 10
-SINGLE_SIZE = 4
-"""Bytes of BCD in single and group polls."""
-READS_MAX = 4
-"""On a noisy line a poll is read until two answers in a row agree, so often at most."""
-
-Use: TypeAlias = Literal["auto", "extended", "selected", "single"]
-WAYS: dict[Use, tuple[Use, ...]] = {
-    "auto": ("extended", "selected", "single"),
-    "extended": ("extended",),
-    "selected": ("selected",),
-    "single": ("single",),
-}
+_BEST_FIRST: tuple[Use, ...] = ("extended", "selected", "single")
+Key: TypeAlias = tuple[Target, int]
 
 
-class MeterReading(NamedTuple):
-    """One meter at one moment, as the machine said it."""
+class Taken:
+    """What one pass over the meters gave."""
 
-    game: int
-    denomination_code: int | None
-    "None: not asked per denomination."
-    code: int
-    size: int
-    "Bytes of BCD it came in: it wraps at 100 ** size."
-    value: int
+    def __init__(self, before: Taken | None = None) -> None:
+        """before: an earlier pass; what the machine did not have then is not asked for again."""
+        self.found: dict[Key, Found] = {}
+        self.unclear: set[Key] = set()
+        "Could not be read now."
+        self.silent: dict[Key, int] = {}
+        "Nothing reads it; with how often the machine had been heard by then."
+        self.answers = 0
+        if before is not None:
+            self.found = {key: found for key, found in before.found.items() if found.value is None}
+            self.silent = dict(before.silent)
 
+    def wants(self, target: Target, codes: Sequence[int]) -> list[int]:
+        return [code for code in codes if (target, code) not in self.found and (target, code) not in self.silent]
 
-@dataclass(frozen=True, slots=True)
-class MetersRead:
-    """What was read. Readings stand in the order asked for."""
+    def values(self, codes: Collection[int]) -> dict[int, Found]:
+        """Of the machine as a whole, those it has."""
+        found = {code: self.found.get((TOTAL, code)) for code in codes}
+        return {code: one for code, one in found.items() if one is not None and one.value is not None}
 
-    ok: ClassVar[bool] = True
-    slug: ClassVar[str] = "meters-read"
-
-    readings: tuple[MeterReading, ...]
-    unsupported: tuple[tuple[int, int], ...]
-    "(game, code) the machine does not have: size 00, left out, or silence while it answers others."
-    unread: tuple[tuple[int, int], ...]
-    "(game, code) that could not be read now: damaged, busy, or no two reads agreed on a noisy line. Ask again."
-    coherent: bool
-    "All values belong to one moment: one poll gave them, or games played stood still from before to after."
-
-
-class Found(NamedTuple):
-    size: int
-    value: int | None
-    "None: not supported."
-
-
-UNSETTLED = Found(-1, None)
-"""No two reads in a row agreed."""
-
-
-class Request(NamedTuple):
-    """One poll to be asked."""
-
-    use: Use
-    game: int
-    codes: tuple[int, ...]
-    poll: LongPoll
-
-
-Heard: TypeAlias = dict[int, Found] | str
-"""Meters by code; or why there are none: silent, refused, damaged, busy."""
+    def keep(self, target: Target, codes: Sequence[int], heard: dict[int, Found]) -> None:
+        self.answers += 1
+        for code in codes:
+            key = (target, code)
+            found = heard.get(code, Found(0, None))  # Left out: the machine does not have it.
+            if found == UNSETTLED:
+                self.unclear.add(key)
+            else:
+                self.unclear.discard(key)
+                self.found[key] = found
 
 
 class ReadMeters(Script):
-    """Outcome: MetersRead; NoAnswer when nothing was answered; Refused when all that was answered was no.
+    """Outcome: MetersRead; NoAnswer when nothing was answered; Refused when all that was answered was no; Unsupported when
+    the machine is there and silent to every poll for meters.
 
-    codes: of the catalogue, in the order wanted. games: 0 is the whole machine. features: A0 as Identified gives it;
-    empty: not known, then the ways are tried from the best. Raises BadRequest for no codes or a code outside the
-    catalogue.
+    codes: of the catalogue, in the order wanted. games: 0 is the whole machine; of the others only meters a game has are
+    asked. denominations: codes for which the same is asked too, beside the total. features: A0 as Identified gives it; empty:
+    not known, then the ways are tried from the best. avoid: codes this model answers wrong in any list, avoid_in_2f: in 2F
+    only; they are read otherwise, or reported unread (QUIRKS Q5). known_way: from an earlier MetersRead of this machine.
+    Raises BadRequest for no codes, no games or a code outside the catalogue.
     """
 
     def __init__(
-        self, codes: Sequence[int], games: Sequence[int] = (0,), use: Use = "auto", *, features: bytes = b""
+        self,
+        codes: Sequence[int],
+        games: Sequence[int] = (0,),
+        use: Use = "auto",
+        *,
+        denominations: Sequence[int] = (),
+        features: bytes = b"",
+        avoid: Collection[int] = frozenset(),
+        avoid_in_2f: Collection[int] = frozenset(),
+        known_way: Way | None = None,
     ) -> None:
         self._codes = tuple(dict.fromkeys(codes))
-        self._games = tuple(dict.fromkeys(games))
         unknown = [code for code in self._codes if code not in METERS]
-        if unknown or not self._codes or not self._games:
+        if unknown or not self._codes or not games:
             raise BadRequest("Meters are read by codes of the catalogue and by game.", codes=tuple(unknown))
-        ways = WAYS[use]
-        if use == "auto" and len(features) >= 2 and not features[1] & EXTENDED_METERS_BIT:
-            ways = ways[1:]
-        self._ways = list(ways)
-        self._worked: set[Use] = set()
-        self._found: dict[tuple[int, int], Found] = {}
-        self._silent: set[tuple[int, int]] = set()
-        self._unread: set[tuple[int, int]] = set()
-        self._answers = 0
-        self._refused = False
-        self._has_twin = True
-        self._last_extended = EXTENDED_TWIN
+        self._wanted = tuple(
+            Target(game, denomination)
+            for game in dict.fromkeys(games)
+            for denomination in (None, *dict.fromkeys(denominations))
+        )
+        self._targets = tuple(sorted(self._wanted, key=lambda target: target != TOTAL))
+        self._avoided = {
+            "extended": frozenset(avoid),
+            "selected": frozenset((*avoid, *avoid_in_2f)),
+        }
+        known = use == "auto" and known_way is not None and known_way.use in _BEST_FIRST
+        self._ways: tuple[Use, ...] = _BEST_FIRST if use == "auto" else (use,)
+        self._worked: set[tuple[Use, bool]] = set()
+        if known_way is not None and known:
+            self._ways = _BEST_FIRST[_BEST_FIRST.index(known_way.use) :]
+            self._worked.add((known_way.use, False))
+        elif use == "auto" and len(features) >= 2 and not features[1] & EXTENDED_METERS_BIT:
+            self._ways = _BEST_FIRST[1:]
+        self._dead: set[tuple[Use, bool]] = set()
+        self._failures: Counter[tuple[Use, bool]] = Counter()
+        self._splits = SPLITS_MAX
+        self._no_denomination: set[int | None] = set()
+        if len(features) >= 2 and not features[1] & MULTI_DENOMINATION_BIT:
+            self._no_denomination.update(denominations)
+        self._gone = False
+        self._answered = False
+        self._polls = MeterPolls(has_twin=known_way is None or known_way.twin)
         super().__init__()
 
     def steps(self) -> Steps:
-        witness = (self._games[0], GAMES_PLAYED)
-        for game in self._games:
-            codes = list(self._codes)
-            if game == witness[0] and GAMES_PLAYED not in codes and not self._fills_one_poll():
-                codes.insert(0, GAMES_PLAYED)
-            yield from self._read(game, codes, 0)
-        coherent = self._answers == 1
-        before = self._found.get(witness)
-        if self._answers > 1 and before is not None and before.value is not None:
-            kept = dict(self._found)
-            del self._found[witness]
-            yield from self._read(witness[0], [GAMES_PLAYED], 0)
-            coherent = self._found.get(witness) == before
-            self._found = kept
-        return self._result(coherent)
+        keyed = not self._fits_one_poll()
+        opening: dict[int, Found] | None = None
+        best: Taken | None = None
+        coherent = False
+        rounds = 0
+        while rounds < ROUNDS_MAX and not coherent and not self._gone:
+            rounds += 1
+            taken = Taken(best)
+            for target in self._targets:
+                codes = taken.wants(target, self._codes)
+                if keyed and opening is None:
+                    opening = yield from self._open(taken, target, codes)
+                else:
+                    yield from self._read(taken, target, codes)
+            if best is None or len(taken.found) >= len(best.found):
+                best = taken
+            if not keyed:
+                # More polls than foreseen: their moments have to be compared.
+                coherent, keyed = taken.answers <= 1, True
+                continue
+            closing = Taken()
+            yield from self._read(closing, TOTAL, sorted(opening or (), key=KEY.index))
+            after = closing.values(KEY)
+            if opening is None or GAMES_PLAYED not in opening:
+                break
+            coherent = after == opening and best is taken and not self._gone
+            opening = after
+        assert best is not None
+        tail = [key for key, heard in best.silent.items() if heard == self._polls.heard]
+        if tail and not (yield from self._polls.is_there()):
+            best.unclear.update(tail)
+        return self._result(best, coherent, rounds)
 
-    def _fills_one_poll(self) -> bool:
-        """There is no room for a witness in the one poll that is needed, and so no need for it."""
-        limit = {"extended": EXTENDED_MAX, "selected": SELECTED_MAX, "single": 1}[self._ways[0]]
-        return len(self._games) == 1 and len(self._codes) == limit
+    def _open(self, taken: Taken, target: Target, codes: list[int]) -> Generator[Poll, Answer, dict[int, Found]]:
+        """The first poll of all reads the key meters, with as much of what is wanted as there is room for."""
+        if target == TOTAL:
+            yield from self._read(taken, TOTAL, [*KEY, *(code for code in codes if code not in KEY)])
+            return taken.values(KEY)
+        keys = Taken()
+        yield from self._read(keys, TOTAL, KEY)
+        yield from self._read(taken, target, codes)
+        return keys.values(KEY)
 
-    def _result(self, coherent: bool) -> Outcome:
-        if not self._worked:
-            return Refused() if self._refused else NoAnswer()
-        wanted = [(game, code) for game in self._games for code in self._codes]
-        lacking = {key for key, found in self._found.items() if found.value is None} | self._silent
+    def _fits_one_poll(self) -> bool:
+        """One poll is enough, so its values belong together without a witness."""
+        use = self._ways[0]
+        limit = {"extended": EXTENDED_MAX, "selected": SELECTED_MAX}.get(use, 1)
+        avoided = self._avoided.get(use, frozenset())
+        return len(self._targets) == 1 and len(self._codes) <= limit and avoided.isdisjoint(self._codes)
+
+    def _result(self, taken: Taken, coherent: bool, rounds: int) -> Outcome:
+        if not self._answered:
+            if self._polls.refused:
+                return Refused()
+            return Unsupported() if self._polls.heard and not taken.unclear else NoAnswer()
+        keys = [(target, code) for target in self._wanted for code in self._codes]
+        values = [
+            MeterReading(*target, code, found.size, found.value)
+            for target, code in keys
+            if (found := taken.found.get((target, code))) is not None and found.value is not None
+        ]
+        unread = [key for key in keys if key in taken.unclear]
+        read = {(Target(one.game, one.denomination_code), one.code) for one in values}
+        lacking = [key for key in keys if key not in taken.unclear and key not in read]
+        best = next((use for use in self._ways if (use, False) in self._worked), None)
         return MetersRead(
-            readings=tuple(
-                MeterReading(game, None, code, found.size, found.value)
-                for game, code in wanted
-                if (found := self._found.get((game, code))) is not None and found.value is not None
-            ),
-            unsupported=tuple(key for key in wanted if key in lacking),
-            unread=tuple(key for key in wanted if key in self._unread),
-            coherent=coherent and not self._unread.intersection(wanted),
+            readings=tuple(values),
+            unsupported=_of_games(lacking),
+            unread=_of_games(unread),
+            coherent=coherent and not unread,
+            unsupported_by_denomination=_of_denominations(lacking),
+            unread_by_denomination=_of_denominations(unread),
+            way=None if best is None else Way(best, self._polls.has_twin),
+            rounds=rounds,
         )
 
-    # lists of codes -------------------------------------------------------------------------------------------------
+    # one target -----------------------------------------------------------------------------------------------------
 
-    def _read(self, game: int, codes: list[int], way: int) -> Generator[Poll, Answer, None]:
-        """Read these by the given way, and what it does not give by the next ones."""
-        while codes:
-            if way == len(self._ways):
-                self._silent.update((game, code) for code in codes)
-                return
-            use = self._ways[way]
+    def _read(self, taken: Taken, target: Target, codes: Sequence[int]) -> Generator[Poll, Answer, None]:
+        """Read these by the best way, and what it does not give by the next ones."""
+        left = list(codes) if target == TOTAL else [code for code in codes if code in OF_GAME]
+        for use in self._ways:
+            if not left or self._gone or target.denomination_code in self._no_denomination:
+                break
             if use == "single":
-                yield from self._read_singly(game, codes)
-                return
-            size = EXTENDED_MAX if use == "extended" else SELECTED_MAX
-            chunk, codes = codes[:size], codes[size:]
-            if use == "selected" and max(chunk) > 0xFF:
-                yield from self._read(game, chunk, way + 1)
-                continue
-            poll = EXTENDED if use == "extended" else SELECTED
-            heard = yield from self._confirmed(Request(use, game, tuple(chunk), poll))
-            if heard in ("silent", "refused") and use not in self._worked and way + 1 < len(self._ways):
-                self._ways.pop(way)
-                codes = chunk + codes
-            elif heard in ("silent", "refused"):
-                # It answers this way otherwise: one code of the list may be what it stumbles over.
-                yield from self._read(game, chunk, way + 1)
+                left = yield from self._singly(taken, target, left)
             else:
-                self._keep(game, chunk, heard)
-
-    def _read_singly(self, game: int, codes: list[int]) -> Generator[Poll, Answer, None]:
-        """By group polls where at least two wanted meters stand in one, then one by one. Whole machine only."""
-        if game != 0:
-            self._silent.update((game, code) for code in codes)
-            return
-        left = list(codes)
-        for group in GROUPS:
-            chunk = tuple(code for code in group.meters.values() if code in left)
-            if len(chunk) < 2:
-                continue
-            heard = yield from self._confirmed(Request("single", game, chunk, group))
-            if isinstance(heard, dict):
-                self._keep(game, chunk, heard)
-                left = [code for code in left if code not in chunk]
-        for code in left:
-            number = METERS[code].single_poll
-            poll = None if number is None else BY_CODE.get(number)
-            if poll is None or code not in poll.meters.values():
-                self._silent.add((game, code))
-                continue
-            heard = yield from self._confirmed(Request("single", game, (code,), poll))
-            self._keep(game, (code,), heard)
-
-    def _keep(self, game: int, codes: Sequence[int], heard: Heard) -> None:
-        if isinstance(heard, dict):
-            self._answers += 1
+                left = yield from self._by_lists(taken, use, target, left)
         for code in codes:
-            key = (game, code)
-            if isinstance(heard, dict):
-                # Left out of the answer: the machine does not have it. Left out by us: no two reads agreed.
-                self._found[key] = heard.get(code, Found(0, None))
-                if heard.get(code) == UNSETTLED:
-                    del self._found[key]
-                    self._unread.add(key)
-            elif heard in ("silent", "refused"):
-                self._silent.add(key)
+            key = (target, code)
+            if key in taken.found or key in taken.unclear:
+                continue
+            if code in left and (self._gone or code in self._avoided["selected"]):
+                taken.unclear.add(key)
             else:
-                self._unread.add(key)
+                taken.silent.setdefault(key, self._polls.heard)
 
-    # one poll -------------------------------------------------------------------------------------------------------
+    def _by_lists(self, taken: Taken, use: Use, target: Target, codes: list[int]) -> Generator[Poll, Answer, list[int]]:
+        """Gives the codes it got nothing for."""
+        level = (use, target.denomination_code is not None)
+        if level == ("selected", True) and target.game:
+            return codes  # Inside B0, 2F knows the whole machine only.
+        avoided = self._avoided[use]
+        lists = chunks([code for code in codes if code not in avoided], use)
+        nothing: list[int] = [code for code in codes if code in avoided]
+        while lists:
+            if self._gone or level in self._dead or target.denomination_code in self._no_denomination:
+                nothing += [code for one in lists for code in one]
+                break
+            one = lists.pop(0)
+            poll = EXTENDED if use == "extended" else SELECTED
+            heard = yield from self._ask(taken, Request(use, target, one, poll), level)
+            if isinstance(heard, dict):
+                continue
+            if heard == "silent" and level in self._worked and not (yield from self._polls.is_there()):
+                self._gone = True
+            if level not in self._worked and level not in self._dead and heard != "busy":
+                lists.insert(0, one)
+            elif len(one) > 1 and level in self._worked and self._splits and not self._gone:
+                self._splits -= 1
+                lists[:0] = [one[: len(one) // 2], one[len(one) // 2 :]]
+            else:
+                nothing += one
+        return [code for code in codes if code in nothing]
 
-    def _confirmed(self, request: Request) -> Generator[Poll, Answer, Heard]:
-        """One poll; a damaged answer is asked for once more, and on a noisy line what it says until two agree."""
-        heard, suspect = yield from self._once(request)
-        if heard == "damaged":
-            heard, suspect = yield from self._once(request)
-        if isinstance(heard, str) or not suspect:
+    def _singly(self, taken: Taken, target: Target, codes: list[int]) -> Generator[Poll, Answer, list[int]]:
+        """By group polls where at least two wanted meters stand in one, then one by one."""
+        before, after = groups(target)
+        left = list(codes)
+        tried: set[int] = set()
+        for stage in (before, KEY, after, codes):
+            for one in stage:
+                offer = one if isinstance(one, Offer) else alone(target, one) if one in left else None
+                chunk = () if offer is None else tuple(code for code in offer.fields.values() if code in left)
+                if offer is None or len(chunk) < 1 + isinstance(one, Offer) or offer.poll.code in tried:
+                    continue
+                if self._gone or target.denomination_code in self._no_denomination:
+                    return left
+                tried.add(offer.poll.code)
+                level: tuple[Use, bool] = ("single", target.denomination_code is not None)
+                heard = yield from self._ask(taken, Request("single", target, chunk, *offer), level)
+                if isinstance(heard, dict):
+                    left = [code for code in left if code not in chunk]
+                elif self._polls.silent_in_row >= SILENT_MAX:
+                    self._gone = not (yield from self._polls.is_there())
+        return left
+
+    def _ask(self, taken: Taken, request: Request, level: tuple[Use, bool]) -> Generator[Poll, Answer, Heard]:
+        """One poll, and what it teaches about the way."""
+        heard = yield from self._polls.confirmed(request)
+        target, codes = request.target, request.codes
+        if isinstance(heard, dict):
+            self._answered = True
+            self._worked.add(level)
+            taken.keep(target, codes, heard)
             return heard
-        before = heard
-        for _ in range(READS_MAX - 1):
-            again, _ = yield from self._once(request)
-            if isinstance(again, str) or again == heard:
-                return again
-            before, heard = heard, again
-        return {code: found if before.get(code) == found else UNSETTLED for code, found in heard.items()}
+        if heard in ("damaged", "busy"):
+            taken.unclear.update((target, code) for code in codes)
+        if heard == "busy":
+            self._gone = True
+        elif heard == "no-denomination":
+            self._no_denomination.add(target.denomination_code)
+        elif heard == "cannot":
+            self._dead.add(level)
+        elif level not in self._worked:
+            yield from self._failed(level, target, heard == "silent")
+        return heard
 
-    def _once(self, request: Request) -> Generator[Poll, Answer, tuple[Heard, bool]]:
-        question = self._question(request)
-        answer = yield question
-        reply = answer.reply
-        if reply is None:
-            if question.poll is EXTENDED_TWIN and answer.why == "silent":
-                # A machine that knows 6F may not know its twin; 80 between serves then.
-                self._has_twin = False
-                self._last_extended = EXTENDED_TWIN
-                return (yield from self._once(request))
-            return answer.why or "silent", False
-        if reply.status != "data":
-            self._refused = True
-            return "refused", False
-        found = _meters(request, reply)
-        if found is None:
-            # Another list than was asked for: a machine that repeats an older answer.
-            return "damaged", False
-        self._worked.add(request.use)
-        return found, answer.suspect
-
-    def _question(self, request: Request) -> Poll:
-        if request.use == "single":
-            return Poll(request.poll)
-        if request.use == "extended":
-            use_twin = self._has_twin and self._last_extended is EXTENDED
-            self._last_extended = EXTENDED_TWIN if use_twin else EXTENDED
-            return Poll(self._last_extended, {"game": request.game, "meters": request.codes})
-        return Poll(SELECTED, {"game": request.game, "meters": request.codes})
+    def _failed(self, level: tuple[Use, bool], target: Target, silent: bool) -> Generator[Poll, Answer, None]:
+        """A way that never worked; after some failures it is left, unless it is the machine that is not there."""
+        self._failures[level] += 1
+        if self._failures[level] < FAILURES_MAX or level[0] == "single":
+            return
+        self._dead.add(level)
+        if silent and not self._answered:
+            self._gone = not (yield from self._polls.is_there())
+        if silent and level[1] and not self._polls.has_preamble:
+            self._no_denomination.add(target.denomination_code)
 
 
-def _meters(request: Request, reply: Reply) -> dict[int, Found] | None:
-    """Meters of a reply by code, those asked for; None if it answers something else."""
-    if request.use == "single":
-        return {
-            code: Found(SINGLE_SIZE, value)
-            for name, code in request.poll.meters.items()
-            if isinstance(value := reply.values[name], int)
-        }
-    meters = reply.values["meters"]
-    assert isinstance(meters, tuple)
-    if reply.values["game"] != request.game or any(meter.code not in request.codes for meter in meters):
-        return None
-    return {meter.code: Found(meter.size, meter.value) for meter in meters}
+def _of_games(keys: Sequence[Key]) -> tuple[tuple[int, int], ...]:
+    return tuple((target.game, code) for target, code in keys if target.denomination_code is None)
+
+
+def _of_denominations(keys: Sequence[Key]) -> tuple[tuple[int, int, int], ...]:
+    return tuple(
+        (target.game, target.denomination_code, code) for target, code in keys if target.denomination_code is not None
+    )

@@ -9,11 +9,18 @@ from hypothesis import strategies as st
 from protocols.errors import BadRequest
 from protocols.sas.catalog.meter_codes import METERS, MeterValue
 from protocols.sas.conversations.base import NoAnswer, Refused
-from protocols.sas.conversations.meters import MeterReading, MetersRead, ReadMeters
-from tests.support.interview import DAMAGED, NACK, SILENT, interview
+from protocols.sas.conversations.meters import KEY, MeterReading, MetersRead, ReadMeters
+from tests.support.interview import BUSY, DAMAGED, NACK, SILENT, interview
 
 WITH_EXTENDED = bytes.fromhex("000809000000")
 WITHOUT_EXTENDED = bytes.fromhex("000000000000")
+
+
+INFO = {
+    "game_id": "AT", "additional_id": "000", "denomination": 1, "max_bet": 255, "progressive_group": 0,
+    "game_options": 0, "paytable_id": "P12345", "base_percentage": "9250",
+}  # fmt: skip
+"Every machine answers 1F."
 
 
 class Cabinet:
@@ -47,7 +54,7 @@ class Cabinet:
         return {"game": values["game"], "meters": meters}
 
     def modern(self) -> dict:
-        return {0x6F: self.extended, 0xAF: self.extended, 0x2F: self.selected}
+        return {0x6F: self.extended, 0xAF: self.extended, 0x2F: self.selected, 0x1F: INFO}
 
 
 MANY = tuple(code for code in METERS if code <= 0x30)
@@ -109,8 +116,8 @@ def test_readings_of_several_polls_belong_together_if_no_game_was_played_between
 def test_games_played_is_read_as_witness_even_if_nobody_asked_for_it_and_not_told():
     codes = tuple(code for code in MANY if code != 0x05)
     asked, outcome = interview(ReadMeters(codes, features=WITH_EXTENDED), cabinet().modern())
-    assert asked[0][1]["meters"][0] == 0x05
-    assert asked[-1][1]["meters"] == (0x05,)
+    assert asked[0][1]["meters"][:5] == KEY
+    assert asked[-1][1]["meters"] == KEY
     assert isinstance(outcome, MetersRead)
     assert [reading.code for reading in outcome.readings] == list(codes)
     assert outcome.coherent
@@ -142,11 +149,11 @@ def test_a_machine_whose_features_deny_extended_meters_is_asked_by_2f_and_what_i
 
 
 def test_where_features_are_not_known_the_ways_are_tried_from_the_best():
-    old = {0x2F: cabinet().selected}
+    old = {0x2F: cabinet().selected, 0x1F: INFO}
     asked, outcome = interview(ReadMeters(MANY), old)
     commands = [poll.code for poll, _ in asked]
-    assert commands[0] == 0x6F
-    assert set(commands[1:]) == {0x2F}, "6F is tried once"
+    assert commands[:4] == [0x6F, 0xAF, 0x6F, 0x1F], "three failures, and is it there at all?"
+    assert set(commands[4:]) == {0x2F}
     assert isinstance(outcome, MetersRead)
     assert len(outcome.readings) == len(MANY)
     oldest = {
@@ -154,6 +161,7 @@ def test_where_features_are_not_known_the_ways_are_tried_from_the_best():
             "coin_in": 1, "coin_out": 2, "drop": 3, "jackpot": 4, "games_played": 5, "games_won": 6,
             "slot_door_opened": 7, "power_reset": 8,
         },
+        0x1F: INFO,
         0x10: {"cancelled_credits": 9},
         0x15: {"games_played": 5},
     }  # fmt: skip
@@ -171,7 +179,7 @@ def test_where_features_are_not_known_the_ways_are_tried_from_the_best():
 
 
 def test_a_group_poll_the_machine_does_not_know_is_replaced_by_single_polls():
-    machine = {0x11: {"coin_in": 1}, 0x12: {"coin_out": 2}, 0x15: {"games_played": 3}}
+    machine = {0x11: {"coin_in": 1}, 0x12: {"coin_out": 2}, 0x15: {"games_played": 3}, 0x1F: INFO}
     _, outcome = interview(ReadMeters((0x00, 0x01), use="single"), machine)
     assert isinstance(outcome, MetersRead)
     assert [reading.value for reading in outcome.readings] == [1, 2]
@@ -182,7 +190,7 @@ def test_a_list_the_machine_stumbles_over_is_asked_code_by_code():
         return SILENT if 0x30 in values["meters"] else full.extended(values)
 
     full = cabinet()
-    machine = {0x6F: picky, 0xAF: picky, 0x2F: SILENT, 0x10: {"cancelled_credits": 4}}
+    machine = {0x6F: picky, 0xAF: picky, 0x2F: SILENT, 0x10: {"cancelled_credits": 4}, 0x1F: INFO}
     codes = (*MANY[:12], 0x04, 0x30)
     _, outcome = interview(ReadMeters(codes, features=WITH_EXTENDED), machine)
     assert isinstance(outcome, MetersRead)
@@ -213,7 +221,8 @@ def test_what_stays_damaged_is_unread_and_not_unsupported():
     machine = {0x6F: [full.extended, DAMAGED], 0xAF: DAMAGED}
     _, outcome = interview(ReadMeters(MANY[:20], features=WITH_EXTENDED), machine)
     assert isinstance(outcome, MetersRead)
-    assert set(outcome.unread) == {(0, code) for code in MANY[12:20]}
+    first_list = tuple(dict.fromkeys((*KEY, *MANY[:20])))[:12]
+    assert set(outcome.unread) == {(0, code) for code in MANY[:20] if code not in first_list}
     assert outcome.unsupported == ()
     assert not outcome.coherent
 
@@ -279,7 +288,7 @@ ALL_CODES = sorted(METERS)
     has=st.sets(st.sampled_from(ALL_CODES)),
     use=st.sampled_from(["auto", "extended", "selected", "single"]),
     ways=st.sets(st.sampled_from([0x6F, 0xAF, 0x2F])),
-    broken=st.dictionaries(st.sampled_from([0x6F, 0xAF, 0x2F]), st.sampled_from([DAMAGED, NACK, SILENT])),
+    broken=st.dictionaries(st.sampled_from([0x6F, 0xAF, 0x2F]), st.sampled_from([DAMAGED, NACK, SILENT, BUSY])),
 )
 def test_whatever_a_machine_has_each_meter_is_read_unsupported_or_unread_and_a_value_is_the_machine_s(
     codes, has, use, ways, broken
