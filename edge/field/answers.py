@@ -11,8 +11,22 @@ from edge.field.commands.dispatch import Dispatch
 from edge.field.journal import Journal
 from edge.field.pollers.sas import SasPoller
 from edge.field.pollers.supervisor import Supervisor
+from edge.field.scanning import Scanning, UnknownLine
 from edge.seam.connection import Caller
-from edge.seam.messages import Admit, Admitted, Advance, Advanced, CommandFound, Cursor, FindCommand
+from edge.seam.findings import probe_result, scan_result
+from edge.seam.messages import (
+    Admit,
+    Admitted,
+    Advance,
+    Advanced,
+    CommandFound,
+    Cursor,
+    EgmProbed,
+    FindCommand,
+    LineScanned,
+    ProbeEgm,
+    ScanLine,
+)
 from protocols.line.tap import TapRecord
 from sync import inbox, outbox
 from sync.db import Transaction
@@ -22,18 +36,9 @@ from sync.writer import Writer
 Tracer = Callable[[str, TapRecord], None]
 
 
-class UnknownLine(Exception):
-    """No such line here."""
-
-    slug = "not-found"
-
-    def __init__(self, line: str) -> None:
-        super().__init__(f"There is no line {line} here.")
-        self.facts = {"line": line}
-
-
 class Answers:
-    """The seam's handlers. ``tracer`` is set to where records of a traced line go."""
+    """The seam's handlers. ``tracer`` is set to where records of a traced line go; ``scanning.openers`` to how lines without
+    machines are opened."""
 
     def __init__(
         self, journal: Journal, writer: Writer, dispatch: Dispatch, poller: SasPoller, supervisor: Supervisor
@@ -43,6 +48,7 @@ class Answers:
         self._dispatch = dispatch
         self._poller = poller
         self._supervisor = supervisor
+        self.scanning = Scanning(poller, supervisor)
         self.tracer: Tracer | None = None
         self.dropped: Mapping[str, int] = {}
         "Callers of the seam that were sent away, by reason; the seam counts."
@@ -106,13 +112,26 @@ class Answers:
             "pid": os.getpid(),
         }
 
+    async def scan_line(self, asked: ScanLine, _caller: Caller) -> LineScanned:
+        """Who is on a line. Raises UnknownLine, NotNow, LineError with their slugs."""
+        found = await self.scanning.scan(
+            asked.line, listen=asked.listen, general_polls=asked.general_polls, up_to=asked.up_to
+        )
+        return LineScanned(result=scan_result(asked.line, found))
+
+    async def probe_egm(self, asked: ProbeEgm, _caller: Caller) -> EgmProbed:
+        """What a machine says of itself. Raises UnknownLine, NotNow, Silent with their slugs."""
+        return EgmProbed(
+            result=probe_result(asked.line, asked.address, await self.scanning.probe(asked.line, asked.address))
+        )
+
     async def trace_start(self, line: str) -> None:
         """Copy a line's traffic to the seam from now on."""
         tracer = self.tracer
         try:
             self._supervisor.trace(line, None if tracer is None else lambda record: tracer(line, record))
         except KeyError:
-            raise UnknownLine(line) from None
+            raise UnknownLine(f"There is no line {line} here.", line=line) from None
 
     async def trace_stop(self, line: str) -> None:
         """Nobody watches this line any more."""

@@ -31,12 +31,16 @@ from edge.seam.messages import (
     BoardSnapshot,
     CommandFound,
     Done,
+    EgmProbed,
     FindCommand,
     Head,
     Hello,
+    LineScanned,
+    ProbeEgm,
     Push,
     Refused,
     Request,
+    ScanLine,
     Status,
     StatusTold,
     Subscribe,
@@ -127,11 +131,16 @@ class SeamClient:
     @overload
     async def call(self, request: Status, deadline_s: float = ...) -> StatusTold: ...
     @overload
+    async def call(self, request: ScanLine, deadline_s: float = ...) -> LineScanned: ...
+    @overload
+    async def call(self, request: ProbeEgm, deadline_s: float = ...) -> EgmProbed: ...
+    @overload
     async def call(self, request: TraceStart | TraceStop, deadline_s: float = ...) -> Done: ...
     async def call(self, request: Request, deadline_s: float = DEADLINE_S) -> Answer:
         """Ask the field. Raises FieldAway (not connected, lost meanwhile, or no answer in time) and Refusal.
 
-        After FieldAway the outcome is unknown; every request may be asked again without a second effect.
+        After FieldAway the outcome is unknown; every request may be asked again without a second effect (a scan and a probe
+        take time, not data).
         """
         if not self.connected:
             raise FieldAway(f"The field does not answer: {self.last_error or 'not connected yet'}")

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, TypeAdapter, ValidationError
 
 from edge.seam.errors import BadMessage
+from edge.seam.findings import ProbeResult, ScanResult
 
 VERSION = 1
 LINE_MAX = 1 << 20
@@ -114,6 +115,28 @@ class TraceStop(_Shape):
     line: Name
 
 
+class ScanLine(_Shape):
+    """Ask all addresses of a line who is there; takes half a minute. Answer: `LineScanned`, or `Refused`."""
+
+    type: Literal["scan-line"] = "scan-line"
+    id: Id = 0
+    line: Name
+    listen: bool | None = None
+    "Be silent for over 5 s first. None: where nobody is enrolled."
+    general_polls: bool = False
+    "Ask who is silent with a general poll too; the exception it may be answered with stays in the machine."
+    up_to: Annotated[int, Field(ge=1, le=127)] = 127
+
+
+class ProbeEgm(_Shape):
+    """Ask a machine all that it says of itself. Answer: `EgmProbed`, or `Refused`."""
+
+    type: Literal["probe-egm"] = "probe-egm"
+    id: Id = 0
+    line: Name
+    address: Annotated[int, Field(ge=1, le=127)]
+
+
 # Answers, field to front.
 
 
@@ -160,6 +183,22 @@ class StatusTold(_Shape):
     type: Literal["status-told"] = "status-told"
     id: Id = 0
     status: dict[str, JsonValue]
+
+
+class LineScanned(_Shape):
+    """Who is on the line."""
+
+    type: Literal["line-scanned"] = "line-scanned"
+    id: Id = 0
+    result: ScanResult
+
+
+class EgmProbed(_Shape):
+    """What the machine says of itself."""
+
+    type: Literal["egm-probed"] = "egm-probed"
+    id: Id = 0
+    result: ProbeResult
 
 
 class Refused(_Shape):
@@ -226,8 +265,8 @@ class TraceLines(_Shape):
     dropped: Annotated[int, Field(ge=0)] = 0
 
 
-Request = Subscribe | Advance | Admit | FindCommand | Status | TraceStart | TraceStop
-Answer = Done | Advanced | Admitted | CommandFound | StatusTold | Refused
+Request = Subscribe | Advance | Admit | FindCommand | Status | TraceStart | TraceStop | ScanLine | ProbeEgm
+Answer = Done | Advanced | Admitted | CommandFound | StatusTold | LineScanned | EgmProbed | Refused
 Push = BoardSnapshot | BoardChange | Head | Beat | TraceLines
 Message = Hello | Request | Answer | Push
 

@@ -31,11 +31,15 @@ from edge.seam.messages import (
     CommandFound,
     Cursor,
     Done,
+    EgmProbed,
     FindCommand,
     Head,
+    LineScanned,
     Message,
+    ProbeEgm,
     Refused,
     Request,
+    ScanLine,
     Status,
     StatusTold,
     Subscribe,
@@ -76,6 +80,12 @@ class Handlers(Protocol):
 
     async def status(self, caller: Caller) -> Mapping[str, Any]:
         """The field's own account of itself, as JSON."""
+
+    async def scan_line(self, asked: ScanLine, caller: Caller) -> LineScanned:
+        """Who is on a line; takes half a minute."""
+
+    async def probe_egm(self, asked: ProbeEgm, caller: Caller) -> EgmProbed:
+        """What a machine says of itself; takes seconds to minutes."""
 
     async def trace_start(self, line: str) -> None:
         """Begin to hand this line's traffic to `SeamServer.trace`. Called for the first who wants it."""
@@ -279,6 +289,10 @@ class SeamServer:
                 return (await self._handlers.find_command(request, caller)).model_copy(update={"id": request.id})
             case Status():
                 return StatusTold(id=request.id, status=dict(await self._handlers.status(caller)))
+            case ScanLine():
+                return (await self._handlers.scan_line(request, caller)).model_copy(update={"id": request.id})
+            case ProbeEgm():
+                return (await self._handlers.probe_egm(request, caller)).model_copy(update={"id": request.id})
             case TraceStart():
                 await self._start_trace(connection, request.line)
                 return Done(id=request.id)

@@ -17,7 +17,20 @@ from edge.config.model import Settings
 from edge.errors import EdgeError
 from edge.front.app import House, running
 from edge.seam.connection import Caller
-from edge.seam.messages import Admit, Admitted, Advance, Advanced, CommandFound, Cursor, FindCommand
+from edge.seam.findings import probe_result, scan_result
+from edge.seam.messages import (
+    Admit,
+    Admitted,
+    Advance,
+    Advanced,
+    CommandFound,
+    Cursor,
+    EgmProbed,
+    FindCommand,
+    LineScanned,
+    ProbeEgm,
+    ScanLine,
+)
 from edge.seam.server import SeamServer
 from edge.store.devices import Seed, seed_egms
 from edge.store.migrations import MIGRATIONS
@@ -26,6 +39,7 @@ from sync.envelope import Cursor as LogCursor
 from sync.envelope import Draft
 from sync.migrate import migrate
 from sync.writer import Writer
+from tests.support.findings import PROBED, SCANNED
 
 NIGHT = datetime(2026, 11, 23, 0, 11, 7, 320_000, tzinfo=UTC)
 STREAM = "5e1f0c8a94d2477bb0a36e21c97d5f08"
@@ -62,7 +76,15 @@ def settings_for(directory: Path, **more: Any) -> Settings:
                 {
                     "id": TECHNICIAN.id,
                     "hmac": TECHNICIAN.hmac,
-                    "scopes": ["status:read", "egms:read", "lines:read", "trace:read", "events:read", "metrics:read"],
+                    "scopes": [
+                        "status:read",
+                        "egms:read",
+                        "egms:write",
+                        "lines:read",
+                        "trace:read",
+                        "events:read",
+                        "metrics:read",
+                    ],
                 },
                 {"id": NOBODY.id, "hmac": NOBODY.hmac, "scopes": ["sim:write"]},
             ],
@@ -98,6 +120,16 @@ class MadeUpField:
 
     async def status(self, caller: Caller) -> Mapping[str, Any]:
         return {"commits": self.writer.commits, "waiting": 0}
+
+    async def scan_line(self, asked: ScanLine, caller: Caller) -> LineScanned:
+        self.asked.append(asked)
+        if asked.line != "A":
+            raise UnknownLine(f"There is no SAS line {asked.line} here.", line=asked.line)
+        return LineScanned(result=scan_result(asked.line, SCANNED))
+
+    async def probe_egm(self, asked: ProbeEgm, caller: Caller) -> EgmProbed:
+        self.asked.append(asked)
+        return EgmProbed(result=probe_result(asked.line, asked.address, PROBED))
 
     async def trace_start(self, line: str) -> None:
         if line != "A":

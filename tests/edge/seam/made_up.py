@@ -7,7 +7,20 @@ from typing import Any
 
 from edge.errors import EdgeError
 from edge.seam.connection import Caller
-from edge.seam.messages import Admit, Admitted, Advance, Advanced, CommandFound, FindCommand
+from edge.seam.findings import probe_result, scan_result
+from edge.seam.messages import (
+    Admit,
+    Admitted,
+    Advance,
+    Advanced,
+    CommandFound,
+    EgmProbed,
+    FindCommand,
+    LineScanned,
+    ProbeEgm,
+    ScanLine,
+)
+from tests.support.findings import PROBED, SCANNED
 
 STREAM = "5e1f0c8a94d2477bb0a36e21c97d5f08"
 
@@ -45,6 +58,16 @@ class MadeUpField:
 
     async def status(self, caller: Caller) -> Mapping[str, Any]:
         return {"pid": caller.pid, "uid": caller.uid, "part": caller.part}
+
+    async def scan_line(self, asked: ScanLine, caller: Caller) -> LineScanned:
+        self.asked.append(asked)
+        if asked.line != "A":
+            raise UnknownLine(f"There is no SAS line {asked.line} here.", line=asked.line)
+        return LineScanned(result=scan_result(asked.line, SCANNED))
+
+    async def probe_egm(self, asked: ProbeEgm, caller: Caller) -> EgmProbed:
+        self.asked.append(asked)
+        return EgmProbed(result=probe_result(asked.line, asked.address, PROBED))
 
     async def trace_start(self, line: str) -> None:
         if line == "Z":
