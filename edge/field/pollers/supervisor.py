@@ -31,7 +31,9 @@ UNFIT_PAUSE_S = 10.0
 """Held by another program, no mark and space, a server that is too slow: only a person changes that."""
 
 PROVEN_S = 5.0
-"""A line that was open for so long, or has heard anything, was no flicker: its next loss is a new one."""
+PROVEN_FRAMES = 8
+"""A line that was open for so long, or has sent so much and heard anything, was no flicker: its next loss is a new one. What
+is heard alone proves nothing: a machine chirps also into a port that cannot send."""
 
 MIND_S = 1.0
 """So often each open line is looked at for floods, late gaps and deafness."""
@@ -78,9 +80,11 @@ class _Opening:
     reopened: int = 0
     opened_at: float = 0.0
     proven: bool = True
-    """Since it was opened it has heard something, or stood for `PROVEN_S`. After such a line was lost its return is told at
+    """Since it was opened it has talked with a machine, or stood for `PROVEN_S`. After such a line was lost its return is told at
     once; after one that was not, only when it has proved itself, so a port that flickers is told twice and no more."""
     mind_at: float = 0.0
+    frames: int = 0
+    "Sent when it was opened."
     sent: int = 0
     received: int = 0
     thrown_away: int = 0
@@ -198,13 +202,14 @@ class Supervisor:
         opening.opened_at, opening.mind_at = now, now + MIND_S
         opening.proven = False
         opening.deaf_since = opening.mark = None
-        opening.sent, opening.received = stats.chars_sent, stats.chars_received
+        opening.frames, opening.sent, opening.received = stats.frames_sent, stats.chars_sent, stats.chars_received
         opening.thrown_away, opening.gaps_missed = stats.thrown_away, stats.gaps_missed
 
     def _mind(self, opening: _Opening, now: float) -> None:
         stats = opening.wire.line.stats
         heard = stats.chars_received != opening.received
-        if not opening.proven and (heard or now - opening.opened_at >= PROVEN_S):
+        talks = heard and stats.frames_sent - opening.frames >= PROVEN_FRAMES
+        if not opening.proven and (talks or now - opening.opened_at >= PROVEN_S):
             opening.proven = True
             opening.pause_s = FIRST_PAUSE_S
             self._tell_restored(opening)

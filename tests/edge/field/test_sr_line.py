@@ -14,13 +14,12 @@ from pathlib import Path
 from edge.clock import ManualClock
 from edge.field.pollers.sas import TICK_S
 from protocols.line.line import CHAR_S, Line, LineSettings, LineStats
-from protocols.line.tty import TtyLine
 from simulators.egm.dice import Dice
 from simulators.egm.persona import Persona
 from simulators.egm.wired import WiredEgm
 from tests.edge.field.books import NIGHT, open_books, settings_for
 from tests.edge.field.small_hall import STILL, Machine, SmallHall, Wires, a_hall
-from tests.protocols.line.ptys import PtyCable
+from tests.protocols.line.ptys import CountingTty, PtyCable
 
 PLUMBING = LineSettings(allow_no_parity=True)
 LINES = {"A": [17], "B": [18]}
@@ -53,7 +52,7 @@ class PtyWires(Wires):
 
         def open_it(now: float) -> Line:
             self.opened[name] += 1
-            line = TtyLine(
+            line = CountingTty(
                 str(cable.path),
                 name=name,
                 settings=PLUMBING,
@@ -62,6 +61,8 @@ class PtyWires(Wires):
                 clock=self.clock.monotonic,
             )
             cable.is_deaf = False
+            line.cable = cable
+            cable.written = 0
             return line
 
         return open_it
@@ -187,7 +188,7 @@ async def test_sr_9_an_endless_stream_costs_the_host_no_more_than_a_wire_could_c
 
         def flood(now: float) -> None:
             live(now)
-            while cable.send(bytes(range(1, 256)) * 16, wakeup=False, now=now):
+            while cable.pour(bytes(range(1, 256)) * 16):
                 pass
 
         began = hall.now
