@@ -1,4 +1,7 @@
-"""A handpay across a death: the field is killed between the question that consumes its answer and the answer."""
+"""A handpay across a death: the field is killed between the question that consumes its answer and the answer.
+
+EVT-06, SR-13.
+"""
 
 from __future__ import annotations
 

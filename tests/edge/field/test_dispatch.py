@@ -1,4 +1,4 @@
-"""A command arrives: said yes to once, refused with a code, ended by exactly one event; over a restart as well."""
+"""A command arrives: said yes to once, refused with a code, ended by exactly one event; over a restart as well (COM-13)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is found becomes records: who answers, what it offers, what a handpay comes to. On a real file and its writer."""
+"""What is found becomes records: who answers (IDN-01), what it offers, what a handpay comes to (EVT-06), what is lost (SR-14).
+
+On a real file and its writer.
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from edge.field.pollers import greeting
 from edge.field.pollers.seats import Stage
 from simulators.egm.persona import Persona
 from sync.commands import Command, encode
@@ -246,7 +249,10 @@ async def test_mtr_07_the_games_of_a_machine_that_has_several_are_read_when_its_
 # a machine that does not say -----------------------------------------------------------------------------------------
 
 
-async def test_a_machine_that_says_nothing_of_itself_does_not_stop_the_hall(tmp_path: Path) -> None:
+async def test_a_machine_that_says_nothing_of_itself_does_not_stop_the_hall(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(greeting, "IDENTITY_AGAIN_S", 5.0)
     mute = replace(PLAIN, unsupported_polls=frozenset({0x54, 0x1F, 0xA0, 0x51, 0x0E}))
     async with opened(tmp_path, ONE, personas={17: mute}) as hall:
         await hall.go(90, lambda: "identity.unknown" in story(hall))

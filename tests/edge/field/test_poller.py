@@ -1,4 +1,4 @@
-"""The gate: no frame leaves a line while anything heard on it is not on disk; and nothing else stops a line."""
+"""The gate: no frame leaves a line while anything heard on it is not on disk; and nothing else stops a line (EVT-03)."""
 
 from __future__ import annotations
 

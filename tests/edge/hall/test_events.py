@@ -1,4 +1,7 @@
-"""The catalogue is the contract with central: what is in it, what it refuses, and that the page about it is current."""
+"""The catalogue is the contract with central: what is in it, what it refuses, and that the page about it is current.
+
+What a person must see at once, and money, goes ahead of a backlog (EVT-04).
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,6 +61,21 @@ def test_alarms_and_money_go_ahead_of_a_backlog():
     for kind in KINDS.values():
         if kind.priority == "alarm" or kind.klass in ("money", "ticket", "cashless", "door"):
             assert kind.live_class is not None, kind.kind
+
+
+def test_evt_04_what_disables_play_damages_memory_or_means_a_lost_machine_is_in_the_live_lane():
+    """Named one by one, so that nobody takes one of them out by changing its class."""
+    named = (
+        "egm.link.down", "line.lost", "egm.memory.faulted", "egm.memory.reset", "egm.software.changed", "egm.tilt.raised",
+        "egm.out_of_service", "egm.door.opened", "egm.handpay.pending", "egm.handpay.recorded", "egm.handpay.unknown",
+        "egm.bill.accepted", "egm.bill.recorded", "egm.meters.reset", "egm.generation.opened", "egm.replaced", "egm.wrong",
+        "egm.changed", "egm.identity.unknown", "egm.data.gap", "egm.address.contested", "egm.exceptions.lost",
+        "gateway.epoch.opened", "gateway.storage",
+    )  # fmt: skip
+    for name in named:
+        kind = KINDS[f"hall.{name}.v1"]
+        assert kind.live_class is not None, name
+        assert kind.shed == "never", name
 
 
 def test_nothing_of_money_doors_or_commands_is_ever_shed():

@@ -1,4 +1,4 @@
-"""Every SAS exception code, known, reserved or new, makes exactly one fact that the catalogue accepts."""
+"""Every SAS exception code, known, reserved or new, makes exactly one fact that the catalogue accepts (EVT-02)."""
 
 from datetime import UTC, datetime
 
