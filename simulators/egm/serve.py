@@ -16,9 +16,7 @@ from simulators.egm.wired import WiredEgm
 class MachineLine:
     """A line and its machines. ``start`` it, let `Hall` call ``tick`` and ``play``."""
 
-    def __init__(
-        self, name: str, egms: Sequence[WiredEgm], *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, name: str, egms: Sequence[WiredEgm], *, clock: Callable[[], float] = time.monotonic) -> None:
         self.name = name
         self.egms = tuple(egms)
         self.frames = 0
