@@ -24,9 +24,9 @@ HELP = {
     "ping": "Who answers, and how fast.",
     "version": "Version of this program.",
     "page-link": "A link that opens the page once, in a browser on this box.",
-    "egm": "Slot machines: list, show.",
-    "event": "Events: tail.",
-    "line": "Lines: list, trace.",
+    "egm": "Slot machines: list, show, probe.",
+    "event": "Events: tail, search.",
+    "line": "Lines: list, scan, trace, replay.",
     "sim": "Simulated machines, halls, central and faults.",
 }
 EXTRA = {"sim": "simulators.cli"}

@@ -38,7 +38,7 @@ def test_a_probe_shows_what_was_said_and_what_was_not():
         "accounting 0.05 · for the player 0.05, 2.50",
         "coin jam, 20 % full, 340 coins",
         "123 456 789 012 345 678  credits  9 bytes",
-        "92.50  %",
+        "92.50   %",
         "not of one moment",
         "silent to",
         "8E card information",

@@ -3,8 +3,10 @@
 The feed never looks into a body. Acknowledgements are read strictly here; the field checks them and moves.
 """
 
+import asyncio
 import re
 from collections.abc import Awaitable
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
@@ -13,12 +15,14 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
 from edge.access import Principal
+from edge.clock import stamp
 from edge.front.api.auth import principal_of
 from edge.front.api.problems import Problem
 from edge.front.api.schemas import cursor_in, known_only, number, read_body
 from edge.front.api.scopes import API
 from edge.front.context import Front
 from edge.front.views import events
+from edge.front.views.search import Search, Wanted
 from edge.front.views.status import consumers
 from edge.seam.errors import FieldAway
 from edge.seam.messages import Advance, Cursor
@@ -29,6 +33,7 @@ ACK_MAX = 4096
 SEARCH_MAX = 500
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}\Z")
 _STREAM = re.compile(r"[0-9a-f]{32}\Z")
+_CODE = re.compile(r"[0-9A-Fa-f]{2}\Z")
 _KIND = re.compile(r"[a-z0-9.]{1,80}\Z")
 T = TypeVar("T")
 
@@ -91,23 +96,65 @@ def add_to(app: FastAPI, front: Front) -> None:
 
     @app.get(f"{API}/events/search")
     async def get_search(request: Request) -> Response:
-        """The newest events, newest first; `egm=`, `type=` (or its beginning), `limit=`, `after=` position, `wait=`."""
-        known_only(request, "egm", "type", "limit", "after", "wait")
+        """Events, newest first: `egm=`, `line=`, `type=` (or its beginning), `code=` a SAS exception in hex, `from=` and `to=`
+        stamps; `limit=`, `before=` and `after=` positions of the log, `wait=`. See docs/api.md."""
+        known_only(request, "egm", "line", "type", "code", "from", "to", "limit", "after", "before", "wait")
         limit = number(request, "limit", least=1, most=SEARCH_MAX, default=50)
         after = number(request, "after", least=0, most=2**62, default=-1)
         wait_s = number(request, "wait", least=0, most=int(WAIT_MAX_S), default=0)
-        asset = number(request, "egm", least=1, most=9_999_999_999, default=0) or None
-        kind = request.query_params.get("type")
-        if kind is not None and not _KIND.match(kind):
-            raise Problem("validation", "type: not the beginning of a kind of event.")
+        wanted = _wanted(request, max(0, after))
         front.readers.connection()
         if after >= 0 and wait_s:
             await _or_away(front, front.seam.head.wait_beyond(after, wait_s))
-        conn = front.readers.connection()
-        position = events.position(conn)
-        found = events.newest(conn, limit, asset=asset, kind=kind, after=max(0, after))
-        told: dict[str, Any] = {"events": found, "position": position, "time_zone": front.settings.hall.time_zone}
+        position = events.position(front.readers.connection())
+        search = Search(wanted, limit)
+        while True:
+            # The connection anew for each slice: the seam may be lost between two.
+            if search.step(front.readers.connection()):
+                break
+            await asyncio.sleep(0)
+        told: dict[str, Any] = {
+            "events": search.found,
+            "position": position,
+            "next": search.next,
+            "walked": search.walked,
+            "time_zone": front.settings.hall.time_zone,
+        }
         return Response(orjson.dumps(told), media_type="application/json")
+
+
+def _wanted(request: Request, after: int) -> Wanted:
+    query = request.query_params
+    kind, line, code = query.get("type"), query.get("line"), query.get("code")
+    if kind is not None and not _KIND.match(kind):
+        raise Problem("validation", "type: not the beginning of a kind of event.")
+    if line is not None and not _NAME.match(line):
+        raise Problem("validation", "line: not the name of a line.")
+    if code is not None and not _CODE.match(code):
+        raise Problem("validation", "code: a SAS exception is two hex digits, such as 11.")
+    return Wanted(
+        asset=number(request, "egm", least=1, most=9_999_999_999, default=0) or None,
+        line=line,
+        kind=kind,
+        code=None if code is None else int(code, 16),
+        since=_moment(request, "from"),
+        until=_moment(request, "to"),
+        after=after,
+        before=number(request, "before", least=1, most=2**62, default=0) or None,
+    )
+
+
+def _moment(request: Request, name: str) -> str | None:
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise Problem("validation", f"{name}: not a moment like 2026-11-24T02:00:00Z.") from None
+    if at.tzinfo is None:
+        raise Problem("validation", f"{name}: say its time zone, as in 2026-11-24T02:00:00Z.")
+    return stamp(at)
 
 
 async def _or_away(front: Front, waiting: Awaitable[T]) -> T:
