@@ -1,23 +1,31 @@
 """The money of one machine: credits and meters, with the widths and the rollover of the wire.
 
+What is played is kept for each game and each denomination; the machine's meter is their sum.
+
 Every movement of money is one method that moves all meters concerned, so their relations (sas-core 8) hold after any
 sequence of calls. What may happen when, is said in `machine.py`; what is told to whom, in `answers.py`.
 """
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 
+from protocols.sas.catalog.meter_codes import METERS
 from simulators.egm.persona import Persona
 
 COIN_IN, COIN_OUT, JACKPOT = 0x00, 0x01, 0x02
 HAND_PAID_CANCELLED, CANCELLED = 0x03, 0x04
 GAMES_PLAYED, GAMES_WON, GAMES_LOST = 0x05, 0x06, 0x07
-FROM_BILLS, CREDITS_NOW = 0x0B, 0x0C
-MACHINE_PAID_WIN, ATTENDANT_PAID_WIN = 0x1C, 0x1F
+FROM_HOPPER, FROM_BILLS, CREDITS_NOW = 0x09, 0x0B, 0x0C
+MACHINE_PAID_WIN, ATTENDANT_PAID_WIN, ATTENDANT_PAID_PROGRESSIVE = 0x1C, 0x1F, 0x20
 TOTAL_WON, TOTAL_HAND_PAID, DROP = 0x22, 0x23, 0x24
 GAMES_SINCE_POWER, GAMES_SINCE_DOOR = 0x25, 0x26
 STACKER_COUNT, STACKER_VALUE = 0x3E, 0x3F
 BILLS_TO_DROP = 0x58
 PAYBACK = 0x7F
+PLAYED = frozenset({0x00, 0x01, 0x02, 0x03, 0x05, 0x06, 0x07, *range(0x1C, 0x23)})
+"Kept for each game and denomination; the machine's meter is the sum."
+PER_GAME = PLAYED - {HAND_PAID_CANCELLED} | {PAYBACK}
+"Meters a machine tells of each game (sas-core 8); 03 has a poll of its own (2D)."
 
 BILL_METERS: Mapping[int, int] = {
     1: 0x40, 2: 0x41, 5: 0x42, 10: 0x43, 20: 0x44, 25: 0x45, 50: 0x46, 100: 0x47, 200: 0x48, 250: 0x49, 500: 0x4A,
@@ -55,13 +63,21 @@ class Bank:
 
     def __init__(self, persona: Persona) -> None:
         self._persona = persona
+        self._titles = tuple(persona.title(game) for game in range(1, persona.games + 1))
+        self.game = 1
+        "Whose meters move."
+        self.denomination = persona.player_denominations[0]
+        self._cells: dict[tuple[int, int], dict[int, int]] = {}
+        self._categories: dict[tuple[int, int], int] = {}
+        self.hopper_coins = persona.hopper_coins
+        self.coins_paid = 0
         codes = {*_ALWAYS, *(BILL_METERS[value] for value in persona.bills)}
         codes |= {BILL_DROP_METERS[value] for value in persona.bills if value in BILL_DROP_METERS}
         self._meters: dict[int, int] = dict.fromkeys(sorted(codes - persona.unsupported_meters), 0)
         self._hidden: dict[int, int] = dict.fromkeys(persona.unsupported_meters & codes, 0)
         for code, value in persona.meters_at_start.items():
-            self._put(code, value)
-        self._put(PAYBACK, int(persona.payback))
+            self.set_meter(code, value)
+        self._put(PAYBACK, self._mean_payback())
         self.slot_door_opened = 0
         self.power_resets = 0
         self.last_bill: int | None = None
@@ -100,6 +116,24 @@ class Bank:
         """What a reader sees in this many bytes (default: those of an extended answer); the meter wraps there."""
         return int(self.value(code) % 10 ** (2 * (self.width(code) if width is None else width)))
 
+    def of(self, code: int, game: int = 0, denomination: int = 0) -> int | None:
+        """The meter of a game (0: all) in a denomination (0: all), without limit. None: not kept so finely."""
+        if not game and not denomination:
+            return self.value(code)
+        if code == PAYBACK and game:
+            return int(self._titles[game - 1].payback)
+        if code not in PLAYED:
+            return None
+        return sum(
+            cell.get(code, 0)
+            for (of_game, of_denomination), cell in self._cells.items()
+            if game in (0, of_game) and denomination in (0, of_denomination)
+        )
+
+    def wagered(self, game: int, category: int) -> int:
+        """Coin in of one wager category of a game, from 1."""
+        return self._categories.get((game, category), 0)
+
     def everything(self) -> dict[int, int]:
         """All shown meters by code, as an extended answer would carry them."""
         return {code: self.shown(code) for code in self._meters}
@@ -127,6 +161,11 @@ class Bank:
             raise NotEnoughCredits(f"a game for {bet} credits with {self.credits} on the machine")
         self._add(CREDITS_NOW, -bet)
         self._add(COIN_IN, bet)
+        title = self._titles[self.game - 1]
+        if title.wager_categories:
+            played = bet // self._persona.units(self.denomination) or 1
+            category = 1 + min(title.wager_categories - 1, (played - 1) * title.wager_categories // title.max_bet)
+            self._categories[self.game, category] = self.wagered(self.game, category) + bet
 
     def end_game(self, win: int, *, by_attendant: bool = False) -> None:
         """The game is over. A win the attendant pays moves its meters only when it is paid."""
@@ -138,9 +177,10 @@ class Bank:
             for code in (CREDITS_NOW, COIN_OUT, MACHINE_PAID_WIN, TOTAL_WON):
                 self._add(code, win)
 
-    def pay_jackpot(self, win: int) -> None:
+    def pay_jackpot(self, win: int, *, is_progressive: bool = False) -> None:
         """An attendant paid a win by hand and keyed it off."""
-        for code in (JACKPOT, ATTENDANT_PAID_WIN, TOTAL_WON, TOTAL_HAND_PAID):
+        kind = ATTENDANT_PAID_PROGRESSIVE if is_progressive else ATTENDANT_PAID_WIN
+        for code in (JACKPOT, kind, TOTAL_WON, TOTAL_HAND_PAID):
             self._add(code, win)
 
     def cancel_credits(self) -> int:
@@ -151,7 +191,53 @@ class Bank:
             self._add(code, sum_paid)
         return sum_paid
 
+    def pay_from_hopper(self) -> bool:
+        """Pay out what is on the machine in coins. False: no hopper, too much, or no whole number of coins."""
+        coins = self.credits * self._persona.credit / self._persona.coin
+        enough = coins.denominator == 1 and 0 < coins <= self.hopper_coins
+        if not enough or self.credits > self._persona.cash_out_limit:
+            return False
+        for code in (CANCELLED, FROM_HOPPER):
+            self._add(code, self.credits)
+        self._put(CREDITS_NOW, 0)
+        self.hopper_coins -= coins.numerator
+        self.coins_paid += coins.numerator
+        return True
+
     # what is not money
+
+    def set_meter(self, code: int, value: int) -> None:
+        """An old machine: the difference is booked on the game and the denomination that are played now."""
+        if code in PLAYED:
+            cell = self._cell()
+            cell[code] = cell.get(code, 0) + value - self.value(code)
+        self._put(code, value)
+
+    def account_in(self, persona: Persona, before: Fraction) -> None:
+        """Another accounting denomination: every meter in credits, each for itself, is rescaled and rounded down.
+
+        ``persona`` has the new one, ``before`` is what a credit was worth. Only with one player denomination.
+        """
+        self._persona = persona
+        factor = before / persona.credit
+        for meters in (self._meters, self._hidden, *self._cells.values()):
+            for code in meters:
+                if METERS[code].unit == "credits":
+                    meters[code] = int(meters[code] * factor)
+        self._categories = {key: int(value * factor) for key, value in self._categories.items()}
+        self.denomination = persona.player_denominations[0]
+        cells: dict[tuple[int, int], dict[int, int]] = {}
+        for (game, _), cell in self._cells.items():
+            cells[game, self.denomination] = cell
+        self._cells = cells
+        for code in PLAYED:
+            self._put(code, self.of(code, denomination=self.denomination) or 0)
+
+    def change_software(self, persona: Persona) -> None:
+        """Other paytables; the meters stay."""
+        self._persona = persona
+        self._titles = tuple(persona.title(game) for game in range(1, persona.games + 1))
+        self._put(PAYBACK, self._mean_payback())
 
     def empty_stacker(self) -> None:
         """The cashbox was taken out and an empty one put in."""
@@ -173,15 +259,26 @@ class Bank:
 
     def clear(self) -> None:
         """RAM clear: all meters and credits are 0, as from the factory."""
+        self._cells.clear()
+        self._categories.clear()
         for code in self._meters:
             self._meters[code] = 0
         for code in self._hidden:
             self._hidden[code] = 0
-        self._put(PAYBACK, int(self._persona.payback))
+        self._put(PAYBACK, self._mean_payback())
         self.slot_door_opened = self.power_resets = 0
         self.last_bill = None
 
+    def _mean_payback(self) -> int:
+        return sum(int(title.payback) for title in self._titles) // len(self._titles)
+
+    def _cell(self) -> dict[int, int]:
+        return self._cells.setdefault((self.game, self.denomination), {})
+
     def _add(self, code: int, amount: int) -> None:
+        if code in PLAYED:
+            cell = self._cell()
+            cell[code] = cell.get(code, 0) + amount
         (self._meters if code in self._meters else self._hidden)[code] = self.value(code) + amount
 
     def _put(self, code: int, value: int) -> None:

@@ -79,6 +79,10 @@ class Cabinet:
     is_powered: bool = True
     takes_bills: bool = True
     "Enabled by the host (06, 07)."
+    bills_enabled: frozenset[int] | None = None
+    "Values of bills the host allows (08); None: it never said."
+    stays_enabled: bool = True
+    "False: the acceptor is off after every bill, until 06 (action flag of 08)."
     troubles: set[str] = field(default_factory=set)
     _opened_in_the_dark: list[str] = field(default_factory=list)
 
@@ -129,3 +133,12 @@ class Cabinet:
     def allows_bills(self) -> bool:
         """The acceptor would take a bill."""
         return self.allows_play and self.takes_bills and not self.troubles & {"bill_jam", "bill_acceptor_failure"}
+
+    def takes(self, value: int) -> bool:
+        """The host has not forbidden this bill."""
+        return self.bills_enabled is None or value in self.bills_enabled
+
+    def forget(self) -> None:
+        """RAM clear: what the host had set is as from the factory."""
+        self.takes_bills = self.stays_enabled = True
+        self.bills_enabled = None

@@ -16,11 +16,21 @@ SAY_AGAIN_S, WAIT_S = 5.0, 30.0
 
 
 class Change:
-    """``say`` raises an exception; ``waits`` tells whether one of a code still waits; ``speed``: seconds of life a second."""
+    """``say`` raises an exception; ``waits`` tells whether one of a code still waits; ``plan`` is told when `run` is due.
 
-    def __init__(self, say: Callable[[int], None], waits: Callable[[int], bool], speed: float = 1.0) -> None:
+    ``speed``: seconds of the machine's life a second of the wire's.
+    """
+
+    def __init__(
+        self,
+        say: Callable[[int], None],
+        waits: Callable[[int], bool],
+        plan: Callable[[float], None],
+        speed: float = 1.0,
+    ) -> None:
         self._say = say
         self._waits = waits
+        self._plan = plan
         self._speed = speed
         self._kind = NOTHING
         self._do: Callable[[], None] = lambda: None
@@ -31,16 +41,10 @@ class Change:
         """METERS, GAMES or NOTHING."""
         return self._kind
 
-    @property
-    def due(self) -> float:
-        """When `run` has something to do."""
-        return min(self._again_at, self._until)
-
     def announce(self, kind: int, do: Callable[[], None], at: float) -> None:
         """An operator wants ``do``. One change at a time: a second one takes the place of the first."""
         self._kind, self._do = kind, do
-        self._again_at = at + SAY_AGAIN_S * self._speed
-        self._until = at + WAIT_S * self._speed
+        self._wait(at + SAY_AGAIN_S * self._speed, at + WAIT_S * self._speed)
         self._say(PENDING)
 
     def run(self, at: float) -> None:
@@ -49,7 +53,7 @@ class Change:
             self._end()
             self._say(CANCELLED)
         elif at >= self._again_at:
-            self._again_at = at + SAY_AGAIN_S * self._speed
+            self._wait(at + SAY_AGAIN_S * self._speed, self._until)
             if not self._waits(PENDING):
                 self._say(PENDING)
 
@@ -59,7 +63,7 @@ class Change:
         if kind == NOTHING:
             return kind
         if status == SEEN:
-            self._until = at + WAIT_S * self._speed
+            self._wait(self._again_at, at + WAIT_S * self._speed)
             return kind
         do = self._do
         self._end()
@@ -76,4 +80,8 @@ class Change:
 
     def _end(self) -> None:
         self._kind = NOTHING
-        self._again_at = self._until = inf
+        self._wait(inf, inf)
+
+    def _wait(self, again_at: float, until: float) -> None:
+        self._again_at, self._until = again_at, until
+        self._plan(min(again_at, until))

@@ -1,15 +1,18 @@
 """The whole machine: who plays, what happens, and which exceptions follow. Time is an argument; chance is seeded.
 
-`run` makes it live by itself; `do` makes a named thing happen now (the control socket and tests use it). What a poll is
-answered is in `answers.py`; the wire is not known here.
+`run` makes it live by itself; `do` makes a named thing happen now (`acts.py`; the control socket and tests use it). What a
+poll is answered is in `answers.py`; the wire is not known here.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import inf
 
-from simulators.egm.bank import Bank, BillRefused
+from protocols.sas.catalog.denominations import BILLS
+from protocols.sas.fields import write_bcd
+from simulators.egm import acts
+from simulators.egm.acts import BadAct as BadAct
+from simulators.egm.bank import BILL_METERS, COIN_IN, Bank, BillRefused
 from simulators.egm.cabinet import (
     BILL_EXCEPTIONS,
     CASHBOX_FULL,
@@ -19,52 +22,32 @@ from simulators.egm.cabinet import (
     OTHER_BILL,
     POWER_APPLIED,
     POWER_LOST,
-    TROUBLES,
     Cabinet,
 )
+from simulators.egm.changes import NOTHING, Change
 from simulators.egm.dice import Dice
 from simulators.egm.game import Game, GameRules, Round
+from simulators.egm.glass import Glass
+from simulators.egm.habits import Habits as Habits
+from simulators.egm.habits import Mishaps
+from simulators.egm.handpays import CANCELLED_LEVEL, REMIND_EVERY_S, Handpay, Handpays
 from simulators.egm.persona import Persona
+from simulators.egm.wallclock import WallClock
 
-CASH_OUT_PRESSED, HANDPAY_PENDING, HANDPAY_RESET = 0x66, 0x51, 0x52
-GAME_STARTED, GAME_ENDED = 0x7E, 0x7F
-OPTIONS_CHANGED = 0x3C
-
-_DOOR_LIKE = ("slot_door", "slot_door", "slot_door", "drop_door", "card_cage", "cashbox_door", "belly_door", "cashbox")
-_EVENTS = (*_DOOR_LIKE, *(name for name in TROUBLES if name not in _DOOR_LIKE), *MOMENTS)
-"What may happen by itself; doors more often than the rest."
-
-
-class BadAct(Exception):
-    """What was asked of the machine makes no sense now, or is unknown to it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """How lively the machine is. Rates are per minute of the machine's own time."""
-
-    games_per_minute: float = 10.0
-    events_per_minute: float = 2.0
-    "Exceptions from doors, tilts, printer, menus and bills beside those the play makes."
-    queue_limit: int = 15
-    "Nothing happens by itself while so many exceptions wait; 0: never mind, let the queue overflow."
-    keep_waiting: int = 0
-    "This many exceptions always wait: as many events as the host can fetch. 0: off."
-    cash_out: float = 0.01
-    "Share of moments at which a player with a good sum takes it out."
-
-
-@dataclass(frozen=True, slots=True)
-class Handpay:
-    """A sum an attendant must pay."""
-
-    kind: str
-    "jackpot, or cancelled (credits)."
-    credits: int
+CASH_OUT_PRESSED = 0x66
+GAME_STARTED, GAME_ENDED, REEL_STOPPED = 0x7E, 0x7F, 0x88
+GAME_RECALLED, GAME_SELECTED = 0x8A, 0x8C
+ROOM_LEFT = 4
+"Between what a talkative machine keeps waiting and what it takes to silence it."
+_BILL_CODES = {value: code for code, value in BILLS.items()}
 
 
 class Machine:
-    """One slot machine. ``report`` takes each exception code in the order they happen; ``waiting`` tells the queue."""
+    """One slot machine. ``report`` takes each exception, code and data, in the order they happen.
+
+    ``waiting`` tells how many wait to be heard, ``is_waiting`` whether one of a code does, ``real_time`` whether the host
+    wants to know of reels. ``speed``: seconds of the machine's life a second, for what the wire times.
+    """
 
     def __init__(
         self,
@@ -75,39 +58,63 @@ class Machine:
         wall: datetime,
         habits: Habits | None = None,
         game_rules: GameRules | None = None,
-        report: Callable[[int], None],
+        speed: float = 1.0,
+        report: Callable[[int, bytes], None],
         waiting: Callable[[], int] = lambda: 0,
+        is_waiting: Callable[[int], bool] = lambda _: False,
+        real_time: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.persona = persona
+        self.persona: Persona = persona
         self.habits = habits or Habits()
         self.bank = Bank(persona)
         self.cabinet = Cabinet()
         self.is_enabled = True
         "Polls 01 and 02."
         self.is_frozen = False
-        self.handpay: Handpay | None = None
+        self.is_in_maintenance = False
+        "Polls 0A and 0B."
+        self.auto_rebet = False
+        "Poll AA."
         self.serial = ""
+        self.asset = 0
+        self.location = ""
+        self.address = 1
+        self.set_address: Callable[[int], None] = lambda _: None
+        "What the attendant sets in the cabinet, to be told to the port."
         self.selected_game = 1
+        "0: the player is in the menu."
+        self.enabled = {(game, code) for game in range(1, persona.games + 1) for code in persona.player_denominations}
+        "Games and the denominations they may be played for."
+        self.glass = Glass(dice.fork(0), reels=persona.reels, has_cards=persona.has_cards)
+        self.clock = WallClock(wall, now)
         self._dice = dice.fork(1)
-        self._game = Game(dice.fork(2), persona.max_bet, game_rules)
-        self._report = report
+        rules = game_rules or GameRules()
+        self._games = {n: Game(dice.fork(1 + n), persona.title(n).max_bet, rules) for n in range(1, persona.games + 1)}
+        self._give = report
         self._waiting = waiting
+        self._real_time = real_time
+        self._speed = speed
+        self.handpays = Handpays(queued=persona.handpays == "queued", say=self.report, waits=is_waiting)
+        self.change = Change(self.report, is_waiting, lambda at: self._due.update(change=at), speed)
+        self._delayed_until = -inf
         self._running: Round | None = None
-        self._clock = wall
-        self._clock_at = now
-        self._begun: list[str] = []
+        self.mishaps: Mishaps = Mishaps(self._dice)
         self._frozen_at = now
         self._due: dict[str, float] = {
             "game": now + self._pause(self.habits.games_per_minute),
             "result": inf,
             "event": now + self._pause(self.habits.events_per_minute),
             "attendant": inf,
+            "reminder": inf,
+            "change": inf,
         }
         self._steps: Mapping[str, Callable[[float], None]] = {
             "game": self._play,
             "result": self._result,
             "event": self._event_due,
             "attendant": self._attendant,
+            "reminder": self._remind,
+            "change": self.change.run,
         }
 
     # living
@@ -143,35 +150,60 @@ class Machine:
 
     def top_up(self) -> None:
         """Keep the habit's number of exceptions waiting; call after an acknowledgement."""
-        want = self.habits.keep_waiting
+        want = max(self.habits.keep_waiting, self.persona.keeps_waiting)
         if not want or self.is_frozen or not self.cabinet.is_powered:
             return
         for _ in range(4 * want):
             if self._waiting() >= want:
                 return
-            self._happen()
+            self.mishaps.happen(self)
 
     @property
     def may_play(self) -> bool:
         """A player could start a game now."""
-        return self.is_enabled and self.cabinet.allows_play and self.handpay is None and self._running is None
+        return (
+            self.is_enabled
+            and self.cabinet.allows_play
+            and self.handpay is None
+            and not self.handpays.is_full
+            and self._running is None
+            and self.change.state == NOTHING
+            and (self.selected_game, self.bank.denomination) in self.enabled
+        )
 
-    def date_time(self, now: float) -> datetime:
-        """The machine's own clock. It runs in real time, however fast the machine plays."""
-        return self._clock + timedelta(seconds=now - self._clock_at)
+    @property
+    def handpay(self) -> Handpay | None:
+        """What an attendant must pay before play goes on."""
+        return self.handpays.pending
 
-    def set_date_time(self, moment: datetime, now: float) -> None:
-        """Poll 7F."""
-        self._clock, self._clock_at = moment, now
+    @property
+    def is_busy(self) -> bool:
+        """A game is running."""
+        return self._running is not None
+
+    def report(self, code: int, data: bytes = b"") -> None:
+        """An exception; ``data`` is what a real-time frame carries of it."""
+        self._give(code, data)
+
+    def delay_game(self, seconds: float, at: float) -> None:
+        """Poll 2E: no game begins so long, in the wire's seconds; 0 lets it go on."""
+        self._delayed_until = at + seconds * self._speed
 
     def _has_room(self) -> bool:
-        return not self.habits.queue_limit or self._waiting() < self.habits.queue_limit
+        limit = self.habits.queue_limit
+        if limit and self.persona.keeps_waiting:
+            limit = max(limit, self.persona.keeps_waiting + ROOM_LEFT)
+        return not limit or self._waiting() < limit
 
     def _pause(self, per_minute: float) -> float:
         return self._dice.around(60.0 / per_minute) if per_minute > 0 else inf
 
     def _play(self, at: float) -> None:
         self._due["game"] = at + self._pause(self.habits.games_per_minute)
+        if at < self._delayed_until:
+            return
+        if len(self.enabled) > 1 and not self.is_busy and self.handpay is None and self._dice.happens(0.05):
+            self._choose()
         if not self.may_play or not self._has_room():
             return
         if self.bank.credits < self.persona.max_bet:
@@ -182,19 +214,35 @@ class Machine:
             self._start(at)
 
     def _player_pays_in(self) -> None:
-        bills = [value for value in self.persona.bills if 5 <= value <= 100] or list(self.persona.bills)
-        if self.cabinet.allows_bills:
+        taken = [value for value in self.persona.bills if self.cabinet.takes(value)]
+        bills = [value for value in taken if 5 <= value <= 100] or taken
+        if self.cabinet.allows_bills and bills:
             self._accept(bills[self._dice.below(len(bills))])
 
     def _start(self, at: float) -> None:
-        game = self._game.play(self.bank.credits)
+        if self._wager():
+            self._due["result"] = at + self.persona.game_takes_s
+
+    def _choose(self) -> None:
+        """The player goes to another game, or another denomination."""
+        others = sorted(self.enabled - {(self.selected_game, self.bank.denomination)})
+        if others:
+            game, denomination = others[self._dice.below(len(others))]
+            self.bank.denomination = denomination
+            self.select_game(game)
+
+    def _wager(self) -> bool:
+        units = self.persona.units(self.bank.denomination)
+        game = self._games[self.selected_game].play(self.bank.credits // units)
         if game is None:
-            return
+            return False
+        game = Round(game.wager * units, game.win * units)
         self.bank.wager(game.wager)
         self._running = game
-        self._due["result"] = at + self.persona.game_takes_s
         if self.persona.reports_games:
-            self._report(GAME_STARTED)
+            data = write_bcd("wager", game.wager % 10**4, 2) + write_bcd("coin in", self.bank.shown(COIN_IN, 4), 4)
+            self.report(GAME_STARTED, data + bytes([0, self.persona.progressive_group]))
+        return True
 
     def _result(self, at: float) -> None:
         self._due["result"] = inf
@@ -203,16 +251,34 @@ class Machine:
             return
         by_hand = game.win >= self.persona.jackpot_from
         self.bank.end_game(game.win, by_attendant=by_hand)
+        self._show()
         if self.persona.reports_games:
-            self._report(GAME_ENDED)
+            self.report(GAME_ENDED, write_bcd("win", game.win % 10**8, 4))
         if by_hand:
-            self._lock(Handpay("jackpot", game.win), at)
+            self._lock(Handpay("jackpot", game.win, self.persona.top_award_level, game.win), at)
+
+    def _show(self) -> None:
+        """Reels stand and cards lie as they fell."""
+        self.glass.show()
+        if self._real_time() and self.persona.reports_games:
+            for reel, stop in enumerate(self.glass.reel_stops):
+                self.report(REEL_STOPPED, bytes([reel + 1, stop]))
 
     def _lock(self, handpay: Handpay, at: float) -> None:
-        # Legacy reporting, as operators may choose: 51 once, 52 when it was reset (sas-core 5.5).
-        self.handpay = handpay
-        self._report(HANDPAY_PENDING)
+        self.handpays.lock(handpay)
         self._due["attendant"] = at + self._dice.around(12.0)
+        if self.handpays.wants_reading:
+            self._due["reminder"] = min(self._due["reminder"], at + REMIND_EVERY_S * self._speed)
+
+    def _remind(self, at: float) -> None:
+        self.handpays.remind()
+        # While a record is there another may come up behind it, which is then reminded of in its turn.
+        self._due["reminder"] = at + REMIND_EVERY_S * self._speed if self.handpays.wants_reading else inf
+
+    def handpay_read(self, at: float) -> None:
+        """The host has acknowledged the answer to 1B."""
+        self.handpays.acknowledged()
+        self._due["reminder"] = at + REMIND_EVERY_S * self._speed if self.handpays.wants_reading else inf
 
     def _attendant(self, at: float) -> None:
         self._due["attendant"] = inf
@@ -223,33 +289,33 @@ class Machine:
 
     def _event_due(self, at: float) -> None:
         if self.cabinet.is_powered and self._has_room():
-            self._happen()
+            self.mishaps.happen(self)
         # What stops play is soon over, so that the machine mostly plays; the mean rate stays as said.
-        self._due["event"] = at + self._pause(self.habits.events_per_minute) * (0.2 if self._begun else 1.8)
-
-    def _happen(self) -> None:
-        """One exception from the cabinet: something begins, or what was begun ends."""
-        while self._begun and self._dice.happens(0.85):
-            name = self._begun.pop(self._dice.below(len(self._begun)))
-            self.end(name)
-            if TROUBLES[name].ends is not None:
-                return
-        name = _EVENTS[self._dice.below(len(_EVENTS))]
-        if name in MOMENTS:
-            self._report(MOMENTS[name])
-        elif name in self.cabinet.troubles:
-            self._report(MOMENTS["bill_rejected"])
-        else:
-            self._begun.append(name)
-            self.begin(name)
+        self._due["event"] = at + self._pause(self.habits.events_per_minute) * (0.2 if self.mishaps.begun else 1.8)
 
     # what can be done to it
+
+    def moment(self, name: str) -> None:
+        """Something that only happens, by its name in the cabinet's table."""
+        code = MOMENTS[name]
+        game = write_bcd("game", self.selected_game, 2)
+        data = {GAME_RECALLED: game + b"\x00\x01", GAME_SELECTED: game}
+        self.report(code, data.get(code, b""))
+
+    def select_game(self, game: int) -> None:
+        """The player goes to a game, or (0) to the menu. Raises BadAct during a game and for one there is not."""
+        if self.is_busy or self.handpay is not None or not 0 <= game <= self.persona.games:
+            raise BadAct(f"game {game} cannot be selected now")
+        self.selected_game = game
+        if game:
+            self.bank.game = game
+        self.report(GAME_SELECTED, write_bcd("game", game, 2))
 
     def begin(self, name: str) -> None:
         """A door is opened, a reel tilts, a lamp lights up. Raises NoSuchThing."""
         was = name in self.cabinet.troubles
         for code in self.cabinet.begin(name):
-            self._report(code)
+            self.report(code)
         if name == "slot_door" and not was and self.cabinet.is_powered:
             self.bank.open_slot_door()
 
@@ -261,66 +327,89 @@ class Machine:
         if name == "slot_door" and was:
             self.bank.close_slot_door()
         for code in self.cabinet.end(name):
-            self._report(code)
+            self.report(code)
 
     def insert_bill(self, value: int) -> None:
         """A bill goes in. Raises BadAct when the acceptor does not take it now."""
-        if not self.cabinet.allows_bills:
+        if not self.cabinet.allows_bills or self.change.state != NOTHING:
             raise BadAct("the bill acceptor takes nothing now")
+        if not self.cabinet.takes(value):
+            self.report(MOMENTS["bill_rejected"])
+            return
         self._accept(value)
 
     def _accept(self, value: int) -> None:
         full = self.bank.value(0x3E) >= self.persona.stacker_full_at
         if full or self.bank.credits >= self.persona.credit_limit:
-            self._report(CASHBOX_FULL if full else MOMENTS["bill_rejected"])
+            self.report(CASHBOX_FULL if full else MOMENTS["bill_rejected"])
             return
         try:
             self.bank.insert_bill(value)
         except BillRefused as refused:
             raise BadAct(str(refused)) from refused
-        self._report(BILL_EXCEPTIONS.get(value, OTHER_BILL))
+        if not self.cabinet.stays_enabled:
+            self.cabinet.takes_bills = False
+        head = bytes([self.persona.bill_country, _BILL_CODES[value]])
+        count = write_bcd("count", self.bank.shown(BILL_METERS[value], 4), 4)
+        self.report(BILL_EXCEPTIONS.get(value, OTHER_BILL), head + count)
         if self.bank.value(0x3E) == self.persona.stacker_full_at - 20:
-            self._report(CASHBOX_NEAR_FULL)
+            self.report(CASHBOX_NEAR_FULL)
 
     def play(self, games: int, at: float) -> int:
         """Play so many games at once, as far as credits and state allow; returns how many were."""
         played = 0
         while played < games and self.may_play:
-            game = self._game.play(self.bank.credits)
-            if game is None:
+            if at < self._delayed_until or not self._wager():
                 break
-            self.bank.wager(game.wager)
-            self._running = game
             self._result(at)
             played += 1
         return played
 
     def cash_out(self, at: float) -> None:
-        """The player wants the money: no hopper and no printer here, so an attendant pays."""
-        if self.handpay is not None or not self.bank.credits or self._running is not None:
+        """The player wants the money: the hopper pays what it may, an attendant the rest; there is no printer."""
+        credits_now = self.bank.credits
+        if self.handpay is not None or self.handpays.is_full or not credits_now or self._running is not None:
             raise BadAct("nothing to cash out now")
-        self._report(CASH_OUT_PRESSED)
-        self._lock(Handpay("cancelled", self.bank.credits), at)
+        self.report(CASH_OUT_PRESSED)
+        if "hopper_empty" not in self.cabinet.troubles and self.bank.pay_from_hopper():
+            return
+        self._lock(Handpay("cancelled", credits_now, CANCELLED_LEVEL, credits_now), at)
 
-    def win_jackpot(self, win: int, at: float) -> None:
-        """A game that wins so much that an attendant must pay. Raises BadAct when no game can be played."""
-        if not self.may_play or not self.bank.credits:
+    def win_jackpot(self, win: int, at: float, level: int | None = None) -> None:
+        """A game that wins so much that an attendant must pay; with a level from 1, a progressive one.
+
+        Raises BadAct when no game can be played.
+        """
+        units = self.persona.units(self.bank.denomination)
+        if not self.may_play or self.bank.credits < units:
             raise BadAct("no game can be played now")
-        self.bank.wager(1)
+        self.bank.wager(units)
         self.bank.end_game(win, by_attendant=True)
-        self._lock(Handpay("jackpot", win), at)
+        if level is None:
+            handpay = Handpay("jackpot", win, self.persona.top_award_level, win)
+        else:
+            cents = int(win * self.persona.credit * 100)
+            handpay = Handpay("jackpot", win, level, cents, self.persona.progressive_group)
+        self._lock(handpay, at)
 
     def reset_handpay(self) -> None:
         """An attendant paid and turned the key. Raises BadAct when there is nothing to pay."""
-        if self.handpay is None:
+        handpay = self.handpay
+        if handpay is None:
             raise BadAct("no handpay is pending")
-        if self.handpay.kind == "jackpot":
-            self.bank.pay_jackpot(self.handpay.credits)
+        if handpay.kind == "jackpot":
+            self.bank.pay_jackpot(handpay.credits, is_progressive=1 <= handpay.level <= 0x20)
         else:
             self.bank.cancel_credits()
-        self.handpay = None
         self._due["attendant"] = inf
-        self._report(HANDPAY_RESET)
+        self.handpays.reset()
+
+    def cancel_handpay(self) -> None:
+        """The player would rather play on. Raises BadAct when no credits wait to be paid."""
+        if self.handpay is None or self.handpay.kind != "cancelled":
+            raise BadAct("no credits wait for an attendant")
+        self._due["attendant"] = inf
+        self.handpays.cancel()
 
     def power_off(self) -> None:
         """Everything stops as it is; a running game goes on when power returns."""
@@ -332,58 +421,23 @@ class Machine:
             return
         self.bank.reset_power()
         for code in self.cabinet.power_on():
-            self._report(code)
-
-    def power_cycle(self) -> None:
-        """Off and on again at once."""
-        self.power_off()
-        self.power_on()
+            self.report(code)
 
     def clear_memory(self) -> None:
         """RAM clear: 18, 17, 7A; meters and credits start again (sas-core 9.5)."""
+        self.forget()
+        for code in (POWER_LOST, POWER_APPLIED, METERS_CLEARED):
+            self.report(code)
+
+    def forget(self) -> None:
+        """Meters, credits, handpays and what the host had set are as from the factory."""
         self.bank.clear()
         self._running = None
-        self.handpay = None
-        self._due["result"] = self._due["attendant"] = inf
-        for code in (POWER_LOST, POWER_APPLIED, METERS_CLEARED):
-            self._report(code)
+        self.handpays.clear()
+        self.change.forget()
+        self.cabinet.forget()
+        self._due["result"] = self._due["attendant"] = self._due["reminder"] = inf
 
     def do(self, what: str, now: float, number: int | None = None) -> None:
-        """A named act, with its number where it takes one. Raises BadAct.
-
-        open/close NAME for doors (``open_door`` is the slot door), begin_NAME/end_NAME for any trouble of the cabinet,
-        the moments by name, bill VALUE, jackpot CREDITS, games N, exception CODE, events N, cash_out, reset_handpay,
-        power_off, power_on, power_cycle, ram_clear, enable, disable.
-        """
-        acts: Mapping[str, Callable[[], object]] = {
-            "open_door": lambda: self.begin("slot_door"),
-            "close_door": lambda: self.end("slot_door"),
-            "bill": lambda: self.insert_bill(5 if number is None else number),
-            "jackpot": lambda: self.win_jackpot(self.persona.jackpot_from if number is None else number, now),
-            "games": lambda: self.play(1 if number is None else number, now),
-            "cash_out": lambda: self.cash_out(now),
-            "reset_handpay": self.reset_handpay,
-            "power_off": self.power_off,
-            "power_on": self.power_on,
-            "power_cycle": self.power_cycle,
-            "ram_clear": self.clear_memory,
-            "enable": lambda: setattr(self, "is_enabled", True),
-            "disable": lambda: setattr(self, "is_enabled", False),
-            "options": lambda: self._report(OPTIONS_CHANGED),
-        }
-        verb, _, name = what.partition("_")
-        if what in acts:
-            acts[what]()
-        elif what in MOMENTS:
-            self._report(MOMENTS[what])
-        elif what == "exception" and number is not None and 0 < number <= 0xFF:
-            self._report(number)
-        elif what == "events":
-            for _ in range(1 if number is None else number):
-                self._happen()
-        elif verb in ("open", "begin") and name in TROUBLES:
-            self.begin(name)
-        elif verb in ("close", "end") and name in TROUBLES:
-            self.end(name)
-        else:
-            raise BadAct(f"the machine cannot do {what!r}")
+        """A named act, with its number where it takes one; `acts` has the list. Raises BadAct."""
+        acts.do(self, what, now, number)

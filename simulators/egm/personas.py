@@ -51,7 +51,8 @@ def from_table(name: str, told: Mapping[str, Any]) -> Persona:
     """A persona from decoded TOML. Raises BadPersona."""
     _only(told, _KEYS)
     base = load(str(told["base"])) if "base" in told else Persona()
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items() if key != "base"}
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
+    values.pop("base", None)
     try:
         if "credit" in values:
             values["credit"] = Fraction(str(values["credit"]))

@@ -4,30 +4,35 @@ The machine raises exceptions, the port queues and answers them, the book notes 
 book's is real; the machine's own life may run faster.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from math import inf
 from typing import Any
 
-from protocols.sas.egm import EgmPort, EgmRules
+from protocols.sas.catalog.exception_codes import RTE_ONLY
+from protocols.sas.egm import EgmPort
 from protocols.sas.egm_queue import OVERFLOW
+from simulators.egm.acts import BOOTS, DATA_ERROR
 from simulators.egm.answers import Answers
 from simulators.egm.book import Book
 from simulators.egm.dice import Dice
 from simulators.egm.game import GameRules
+from simulators.egm.handpays import HANDPAY_CANCELLED, HANDPAY_PENDING, HANDPAY_RESET
 from simulators.egm.machine import Habits, Machine
 from simulators.egm.persona import Persona
 
 GAP_S = 0.05
 """A socket delivers a frame in lumps, and a simulator on a busy box may be late; on a real wire 5 ms are the limit."""
-_BOOTS = ("power_cycle", "ram_clear")
+_HANDPAY = frozenset({HANDPAY_PENDING, HANDPAY_RESET, HANDPAY_CANCELLED})
+"Of class Q/P: priority where handpays are queued records (sas-core 5.5)."
 
 
 class WiredEgm:
     """One machine on a line. Give it every character of the host and send what it returns."""
 
     __slots__ = (
-        "_now", "_port_receive", "_speed", "_start", "address", "answer_delay_s", "answers", "asset", "book", "due_at",
-        "machine", "port",
+        "_falls_silent", "_now", "_port_receive", "_speed", "_start", "address", "answer_delay_s", "answers", "asset", "book",
+        "due_at", "machine", "port",
     )  # fmt: skip
 
     def __init__(
@@ -50,15 +55,21 @@ class WiredEgm:
         self.answer_delay_s = persona.answer_delay_s
         self._now = self._start = now
         self._speed = speed
+        self._falls_silent = False
         self.book = book or Book(asset, wall.timestamp() - now)
         self.machine = Machine(
-            persona, dice, now=now, wall=wall, habits=habits, game_rules=game_rules, report=self._raised,
-            waiting=lambda: len(self.port.queue),
+            persona, dice, now=now, wall=wall, habits=habits, game_rules=game_rules, speed=speed, report=self._raised,
+            waiting=lambda: len(self.port.queue), is_waiting=lambda code: self.port.queue.holds(code),
+            real_time=lambda: self.port.real_time,
         )  # fmt: skip
-        self.machine.serial = serial
-        self.answers = Answers(self.machine, self.book, lambda: self._now)
-        rules = EgmRules(answer_delay_s=persona.answer_delay_s, gap_s=GAP_S)
+        self.machine.serial, self.machine.asset, self.machine.address = serial, asset, address
+        self.machine.set_address = self._readdress
+        self.answers = Answers(self.machine, self.book, lambda: self._now, lambda: self._lived(self._now))
+        also = persona.rules.also_priority | (_HANDPAY if persona.handpays == "queued" else frozenset())
+        rules = replace(persona.rules, answer_delay_s=persona.answer_delay_s, gap_s=GAP_S, also_priority=also)
         self.port = EgmPort(address, self.answers.answer, rules, now)
+        self.port.real_time = persona.starts_in_real_time
+        self.port.on_consumed = self._consumed
         self.port.on_acknowledged = self._acknowledged
         self.port.on_dropped = self._dropped
         self.port.on_answered = self._answered
@@ -88,6 +99,9 @@ class WiredEgm:
     def play(self, now: float) -> None:
         """Let everything happen that is due; the next time is ``due_at``."""
         self._now = now
+        if self._falls_silent:
+            self._falls_silent = False
+            self._readdress(0)
         self.machine.run(self._lived(now))
         self._look_ahead()
 
@@ -96,7 +110,9 @@ class WiredEgm:
         self._now = now
         was_powered = self.machine.cabinet.is_powered
         self.machine.do(what, self._lived(now), number)
-        if what in _BOOTS or (what == "power_on" and not was_powered):
+        if what == "ram_clear":
+            self.port.real_time = False
+        if what in BOOTS or (what == "power_on" and not was_powered):
             self.port.power_up(now)
         self._look_ahead()
 
@@ -128,18 +144,32 @@ class WiredEgm:
         at = self.machine.next_at()
         self.due_at = at if at == inf else self._start + (at - self._start) / self._speed
 
-    def _raised(self, code: int) -> None:
-        self.port.raise_exception(code, self.book.raised(code, self._now))
+    def _raised(self, code: int, data: bytes = b"") -> None:
+        self.port.raise_exception(code, self.book.raised(code, self._now), data)
+
+    def _readdress(self, address: int) -> None:
+        self.address = self.machine.address = address
+        self.port.readdress(address, self._now)
+
+    def _consumed(self, _poll: int) -> None:
+        self.machine.handpay_read(self._lived(self._now))
+        self._look_ahead()
 
     def _answered(self, _code: int, serial: int) -> None:
         self.book.answered(serial, self._now)
 
-    def _acknowledged(self, _code: int, serial: int) -> None:
+    def _acknowledged(self, code: int, serial: int) -> None:
         self.book.acknowledged(serial, self._now)
+        if code == DATA_ERROR and self.machine.persona.loses_address:
+            # Not within the poll that told so: its answer still goes out.
+            self._falls_silent = True
+            self.due_at = self._now
         self.machine.top_up()
 
-    def _dropped(self, _code: int, serial: int) -> None:
+    def _dropped(self, code: int, serial: int) -> None:
         self.book.dropped(serial, self._now)
+        if code in RTE_ONLY:
+            return  # Not the queue was full: outside of real-time mode there is no such exception.
         # Said before the port says it by itself, so that this exception has a number in the book like any other.
         if not any(entry.code == OVERFLOW for entry in self.port.queue):
             self._raised(OVERFLOW)

@@ -35,7 +35,7 @@ def a_machine(
         wall=MORNING,
         habits=habits,
         game_rules=GameRules(top=0.02),
-        report=reported.append,
+        report=lambda code, _: reported.append(code),
     )
     return machine, reported
 
@@ -157,7 +157,7 @@ def test_nothing_happens_by_itself_while_the_queue_is_full() -> None:
     fetched = 0
     machine = Machine(
         Persona(), Dice(7), now=0.0, wall=MORNING, habits=Habits(events_per_minute=60, queue_limit=15),
-        report=reported.append, waiting=lambda: len(reported) - fetched,
+        report=lambda code, _: reported.append(code), waiting=lambda: len(reported) - fetched,
     )  # fmt: skip
     machine.run(600.0)
     assert 15 <= len(reported) <= 20
@@ -169,7 +169,7 @@ def test_nothing_happens_by_itself_while_the_queue_is_full() -> None:
 def test_as_many_events_as_are_fetched() -> None:
     waiting = 0
 
-    def report(_: int) -> None:
+    def report(_: int, __: bytes) -> None:
         nonlocal waiting
         waiting += 1
 

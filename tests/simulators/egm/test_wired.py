@@ -203,10 +203,14 @@ def test_what_it_does_not_know_it_leaves_unanswered(talk: Talk) -> None:
     assert old.send("01 11") == checked("01 11 00 00 00 00").hex(" ")
 
 
-def test_real_time_events_are_switched_off_and_not_on(talk: Talk) -> None:
+def test_real_time_events_are_switched_on_and_off_and_then_carry_what_they_say(talk: Talk) -> None:
+    assert talk.send("01 0E 01 45 D1") == "01"
+    talk.egm.do("bill", talk.now, 20)
+    assert talk.send("81") == checked("01 FF 4F 39 04 00 00 00 01").hex(" ")  # euro, code 04, the first of these
     assert talk.send("01 0E 00 CC C0") == "01"
-    assert talk.send("80") is None
-    assert talk.send("01 0E 01 45 D1") == "81"
+    talk.egm.do("bill", talk.now, 20)
+    assert talk.send("81") == "4a"
+    assert talk.send(checked("01 0E 02")) == "81"  # neither on nor off
 
 
 def test_a_machine_without_power_hears_nothing_and_tells_it_afterwards(talk: Talk) -> None:
