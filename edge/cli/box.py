@@ -42,16 +42,19 @@ class Box:
         """Ask for something to be done."""
         return self._whole("POST", path, query, timeout_s)
 
-    def lines(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
-        """The objects of an NDJSON stream, until it ends. A quiet wire is no fault: waits as long as it takes."""
+    def lines(self, path: str, *, timeout_s: float | None = None, **query: Any) -> Iterator[dict[str, Any]]:
+        """The objects of an NDJSON stream, until it ends. A quiet wire is no fault: waits as long as it takes, or, with a
+        time, ends when nothing came for so long."""
         connection = _Unix(self.path, TIMEOUT_S)
         response = self._ask(connection, "GET", path, query, TIMEOUT_S)
         try:
             if response.status != 200:
                 raise faults.from_problem(response.status, _json(response.read()))
-            connection.sock.settimeout(None)
+            connection.sock.settimeout(timeout_s)
             while line := response.readline():
                 yield _json(line)
+        except TimeoutError:
+            return
         except (OSError, http.client.HTTPException) as error:
             raise faults.front_away(self.path, str(error) or "the connection broke") from None
         finally:

@@ -1,6 +1,6 @@
 """Machines and lines: lists, one of them, and the live wire of a line."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from edge.front.api.scopes import API
 from edge.front.context import Front
 from edge.front.views import devices, meters
 from edge.seam.errors import FieldAway
-from edge.seam.messages import TraceLines
+from edge.seam.messages import TraceLines, TraceRecord
 from edge.store.tx import Reader
 from protocols.sas.explain import Explainer
 
@@ -88,24 +88,36 @@ def add_to(app: FastAPI, front: Front) -> None:
 
     @app.get(f"{API}/lines/{{name}}/trace")
     async def get_trace(request: Request, name: str) -> Response:
-        """The live wire in words, until either side ends it: NDJSON, or SSE if asked for. `address=` one machine."""
-        known_only(request, "address")
+        """The live wire in words, until either side ends it: NDJSON, or SSE if asked for. `address=` one machine;
+        `raw=true`: each record as it passed, nothing decoded."""
+        known_only(request, "address", "raw")
         if name not in front.seam.mirror.lines:
             raise Problem("not-found", f"There is no line {name[:40]}.")
         wanted = request.query_params.get("address")
         if wanted is not None and not (wanted.isdigit() and len(wanted) <= 3):
             raise Problem("validation", "address: must be a SAS address, 1 to 127.")
+        raw = request.query_params.get("raw", "false")
+        if raw not in ("true", "false"):
+            raise Problem("validation", "raw: must be true or false.")
         sse = SSE in request.headers.get("accept", "")
         stack = AsyncExitStack()
         pushes = await stack.enter_async_context(front.seam.trace(name))
-        body = _trace(front, stack, pushes, int(wanted) if wanted else None, sse=sse)
+        reader = _as_it_is if raw == "true" else _in_words(Explainer(), int(wanted) if wanted else None)
+        body = _trace(front, stack, pushes, reader, sse=sse)
         return StreamingResponse(body, media_type=SSE if sse else NDJSON, headers={"Cache-Control": "no-store"})
 
 
+Rows = Iterable[dict[str, Any]]
+
+
 async def _trace(
-    front: Front, stack: AsyncExitStack, pushes: AsyncIterator[TraceLines], address: int | None, *, sse: bool
+    front: Front,
+    stack: AsyncExitStack,
+    pushes: AsyncIterator[TraceLines],
+    rows_of: Callable[[TraceRecord], Rows],
+    *,
+    sse: bool,
 ) -> AsyncIterator[bytes]:
-    explainer = Explainer()
     async with stack:
         while True:
             pushed = await front.until_stop(anext(pushes, None))
@@ -113,22 +125,31 @@ async def _trace(
                 return
             rows: list[dict[str, Any]] = [{"dropped": pushed.dropped}] if pushed.dropped else []
             for record in pushed.records:
-                for told in explainer.feed(record.direction, bytes.fromhex(record.data), bytes.fromhex(record.flags)):
-                    if address is None or told.address in (address, None):
-                        rows.append(
-                            {
-                                "at": _stamp_us(record.at_us),
-                                "direction": record.direction,
-                                "hex": told.data.hex(),
-                                "wakeup": told.wakeup,
-                                "address": told.address,
-                                "text": told.text,
-                                "fault": told.fault,
-                                "idle": told.idle,
-                            }
-                        )
+                rows.extend(rows_of(record))
             lines = (orjson.dumps(row) for row in rows)
             yield b"".join(b"data: " + line + b"\n\n" if sse else line + b"\n" for line in lines)
+
+
+def _as_it_is(record: TraceRecord) -> Rows:
+    return [{"at_us": record.at_us, "direction": record.direction, "hex": record.data, "flags": record.flags}]
+
+
+def _in_words(explainer: Explainer, address: int | None) -> Callable[[TraceRecord], Rows]:
+    def rows_of(record: TraceRecord) -> Rows:
+        for told in explainer.feed(record.direction, bytes.fromhex(record.data), bytes.fromhex(record.flags)):
+            if address is None or told.address in (address, None):
+                yield {
+                    "at": _stamp_us(record.at_us),
+                    "direction": record.direction,
+                    "hex": told.data.hex(),
+                    "wakeup": told.wakeup,
+                    "address": told.address,
+                    "text": told.text,
+                    "fault": told.fault,
+                    "idle": told.idle,
+                }
+
+    return rows_of
 
 
 def _stamp_us(at_us: int) -> str:
