@@ -151,15 +151,16 @@ class MeterPolls:
         answer = yield question
         self._note(answer)
         reply = answer.reply
+        denomination = request.target.denomination_code
         if reply is None:
-            if poll is EXTENDED_TWIN and answer.why == "silent" and self.has_extended and not self._has_used_twin:
+            twin_is_new = poll is EXTENDED_TWIN and self.has_extended and not self._has_used_twin
+            if twin_is_new and answer.why == "silent" and denomination is None:
                 # A machine that knows 6F may not know its twin; 80 between serves then.
                 self.has_twin = False
                 heard, suspect = yield from self._once(request)
                 self.has_twin = heard == "silent"
                 return heard, suspect
             return answer.why or "silent", False
-        denomination = request.target.denomination_code
         if denomination is not None and reply.status == "data":
             self.has_preamble = True
         told = inside.unwrapped(poll, denomination, reply)

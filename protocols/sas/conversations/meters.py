@@ -45,6 +45,8 @@ ROUNDS_MAX = 3
 """So often all is read at most, to find a moment in which the key meters stand still."""
 SPLITS_MAX = 16
 """So often a list that gives nothing is halved to find the meter the machine stumbles over."""
+DAMAGED_MAX = 8
+"""So many polls may come damaged, each with all its tries, before the rest is left for another time."""
 SILENT_MAX = 3
 """After so many silent single polls in a row the machine is asked whether it is there."""
 GAMES_PLAYED = 0x05
@@ -136,10 +138,14 @@ class ReadMeters(Script):
         self._dead: set[tuple[Use, bool]] = set()
         self._failures: Counter[tuple[Use, bool]] = Counter()
         self._splits = SPLITS_MAX
+        self._no_groups: set[int] = set()
+        "Group polls it was silent to."
         self._no_denomination: set[int | None] = set()
         if len(features) >= 2 and not features[1] & MULTI_DENOMINATION_BIT:
             self._no_denomination.update(denominations)
+        self._damaged = 0
         self._gone = False
+        "It is not there, stays busy, or nothing but damage comes: no more polls now."
         self._answered = False
         self._polls = MeterPolls(has_twin=known_way is None or known_way.twin)
         super().__init__()
@@ -247,6 +253,8 @@ class ReadMeters(Script):
         level = (use, target.denomination_code is not None)
         if level == ("selected", True) and target.game:
             return codes  # Inside B0, 2F knows the whole machine only.
+        if (use, False) in self._dead:
+            return codes  # What it does not know bare it does not know inside B0.
         avoided = self._avoided[use]
         lists = chunks([code for code in codes if code not in avoided], use)
         nothing: list[int] = [code for code in codes if code in avoided]
@@ -259,14 +267,18 @@ class ReadMeters(Script):
             heard = yield from self._ask(taken, Request(use, target, one, poll), level)
             if isinstance(heard, dict):
                 continue
-            if heard == "silent" and level in self._worked and not (yield from self._polls.is_there()):
+            worked = level in self._worked
+            if heard == "silent" and worked and not (yield from self._polls.is_there()):
                 self._gone = True
-            if level not in self._worked and level not in self._dead and heard != "busy":
-                lists.insert(0, one)
-            elif len(one) > 1 and level in self._worked and self._splits and not self._gone:
+            if not worked and level not in self._dead and not self._gone:
+                last = self._failures[level] == FAILURES_MAX - 1 and len(one) > 1
+                # The last try is a list of one: a code in the first list may be what it stumbles over.
+                lists[:0] = [one[:1], one[1:]] if last else [one]
+            elif worked and len(one) > 1 and self._splits and not self._gone:
                 self._splits -= 1
                 lists[:0] = [one[: len(one) // 2], one[len(one) // 2 :]]
-            else:
+            elif not (worked and heard == "damaged"):
+                # Damage of a way that works is unread: by another way the meter might have another width.
                 nothing += one
         return [code for code in codes if code in nothing]
 
@@ -283,12 +295,17 @@ class ReadMeters(Script):
                     continue
                 if self._gone or target.denomination_code in self._no_denomination:
                     return left
+                if isinstance(one, Offer) and offer.poll.code in self._no_groups:
+                    continue
                 tried.add(offer.poll.code)
                 level: tuple[Use, bool] = ("single", target.denomination_code is not None)
                 heard = yield from self._ask(taken, Request("single", target, chunk, *offer), level)
                 if isinstance(heard, dict):
                     left = [code for code in left if code not in chunk]
-                elif self._polls.silent_in_row >= SILENT_MAX:
+                    continue
+                if isinstance(one, Offer) and heard == "silent":
+                    self._no_groups.add(offer.poll.code)
+                if self._polls.silent_in_row >= SILENT_MAX:
                     self._gone = not (yield from self._polls.is_there())
         return left
 
@@ -303,17 +320,19 @@ class ReadMeters(Script):
             return heard
         if heard in ("damaged", "busy"):
             taken.unclear.update((target, code) for code in codes)
-        if heard == "busy":
+        if heard == "damaged" and level in self._worked:
+            self._damaged += 1
+        if heard == "busy" or self._damaged > DAMAGED_MAX:
             self._gone = True
         elif heard == "no-denomination":
             self._no_denomination.add(target.denomination_code)
         elif heard == "cannot":
             self._dead.add(level)
         elif level not in self._worked:
-            yield from self._failed(level, target, heard == "silent")
+            yield from self._failed(level, heard == "silent")
         return heard
 
-    def _failed(self, level: tuple[Use, bool], target: Target, silent: bool) -> Generator[Poll, Answer, None]:
+    def _failed(self, level: tuple[Use, bool], silent: bool) -> Generator[Poll, Answer, None]:
         """A way that never worked; after some failures it is left, unless it is the machine that is not there."""
         self._failures[level] += 1
         if self._failures[level] < FAILURES_MAX or level[0] == "single":
@@ -322,7 +341,9 @@ class ReadMeters(Script):
         if silent and not self._answered:
             self._gone = not (yield from self._polls.is_there())
         if silent and level[1] and not self._polls.has_preamble:
-            self._no_denomination.add(target.denomination_code)
+            # Not this way is what it ignores, but B0.
+            self._no_denomination.update(one.denomination_code for one in self._targets)
+            self._no_denomination.discard(None)
 
 
 def _of_games(keys: Sequence[Key]) -> tuple[tuple[int, int], ...]:
