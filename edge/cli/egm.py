@@ -111,9 +111,18 @@ def page(told: dict[str, Any]) -> Iterator[str]:
         + (f" since {clock(one['link_since'], zone)}" if one["link_since"] else "")
     )
     yield (
-        f"  heard     {clock(one['last_heard_at'], zone)} · polls {grouped(one['polls'])}, answers "
-        f"{grouped(one['answers'])}, unanswered {grouped(one['misses'])}, damaged {grouped(one['bad_replies'])}"
+        f"  heard     {clock(one['last_heard_at'], zone)} · polls {grouped(one['polls'])}, answers {grouped(one['answers'])}"
     )
+    yield (
+        f"  errors    unanswered {grouped(one['misses'])} · bad CRC {grouped(one['bad_crc'])} · damaged otherwise "
+        f"{grouped(one['bad_other'])} · busy {grouped(one['busy'])} · refused {grouped(one['nacks'])}"
+    )
+    if one["gaps"]:
+        yield click.style(
+            f"  gaps      {one['gaps']} times since the start something of it may be missing (HE2106)", fg="yellow"
+        )
+    if one["unsupported_polls"]:
+        yield f"  silent to {' '.join(f'{code:02X}' for code in one['unsupported_polls'])}"
     doors = ", ".join(f"{door} {is_}" for door, is_ in sorted(one["doors"].items()))
     yield f"  doors     {doors or 'nothing told yet'}"
     if one["last_event"]:

@@ -31,8 +31,12 @@ def list_(box: Box, as_json: bool) -> None:
                 f"{one['machines_up']}/{one['machines']}",
                 grouped(one["polls"]),
                 grouped(one["misses"]),
-                grouped(one["bad_replies"]),
+                grouped(one["bad_crc"]),
+                grouped(one["bad_other"]),
+                grouped(one["busy"]),
+                grouped(one["nacks"]),
                 grouped(one["stray_bytes"]),
+                grouped(one["reopened"]),
                 plain(one["error"] or one["label"] or ""),
             ]
             for one in told["lines"]
@@ -40,7 +44,13 @@ def list_(box: Box, as_json: bool) -> None:
         if not rows:
             yield "No line."
         else:
-            yield from table(rows, ["line", "state", "machines", "polls", "unanswered", "damaged", "strays", ""])
+            yield from table(
+                rows,
+                [
+                    "line", "state", "machines", "polls", "unanswered", "bad CRC", "damaged", "busy", "refused", "strays",
+                    "reopened", "",
+                ],
+            )  # fmt: skip
 
     emit(told, text, as_json=as_json)
 

@@ -48,6 +48,7 @@ def screen(told: dict[str, Any]) -> Iterator[str]:
     for line in told["lines"]:
         if line["error"]:
             yield f"             {click.style('■', fg='red')} {plain(line['name'])}  {plain(line['error'])}"
+    yield from _errors(told["errors"])
     yield from _central(told)
     yield f"  log        record {grouped(told['log']['sequence'])} of epoch {told['log']['epoch']}"
     yield f"  clock      {_clock(told['clock'])}"
@@ -69,6 +70,17 @@ def _lines(lines: list[dict[str, Any]]) -> Iterator[str]:
     words = [f"{plain(line['name'])} {_line(line)} {line['machines_up']}/{line['machines']}" for line in lines]
     for at in range(0, len(words), LINES_IN_A_ROW):
         yield f"  {'lines' if at == 0 else '':9}  " + "   ".join(words[at : at + LINES_IN_A_ROW])
+
+
+def _errors(errors: dict[str, int]) -> Iterator[str]:
+    """What came wrong since the start, where anything did; `hallctl line list` says where."""
+    words = {
+        "misses": "unanswered", "bad_crc": "bad CRC", "bad_other": "damaged", "busy": "busy", "nacks": "refused",
+        "gaps": "gaps", "stray_bytes": "strays",
+    }  # fmt: skip
+    shown = [f"{words[name]} {grouped(count)}" for name, count in errors.items() if count and name in words]
+    if shown:
+        yield f"  errors     {' · '.join(shown)}"
 
 
 def _state(told: dict[str, Any]) -> str:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
+from edge.board import EgmState
 from edge.front.context import Front
 from edge.front.live import Live
+from edge.front.views import devices
 
 Sample = tuple[Mapping[str, str], int]
 
@@ -34,11 +36,35 @@ def _lines(front: Front, live: Live) -> Iterator[str]:
         "hall_edge_machines", "gauge", "Machines by the state of their link.",
         [({"link": link}, count) for link, count in sorted(links.items())],
     )  # fmt: skip
-    for name, about in (("polls", "Polls sent."), ("misses", "Polls unanswered."), ("bad_replies", "Damaged answers.")):
-        yield from _metric(
-            f"hall_edge_line_{name}_total", "counter", about,
-            [({"line": line.name}, getattr(line, name)) for _, line in sorted(board.lines.items())],
-        )  # fmt: skip
+    lines = [line for _, line in sorted(board.lines.items())]
+    yield from _metric(
+        "hall_edge_line_polls_total", "counter", "Polls sent.", [({"line": line.name}, line.polls) for line in lines]
+    )
+    yield from _metric(
+        "hall_edge_line_errors_total", "counter", "What came wrong on a line, by kind (COM-14).",
+        [
+            ({"line": line.name, "kind": kind}, count)
+            for line in lines
+            for kind, count in devices.line_errors(board, line).items()
+        ],
+    )  # fmt: skip
+    yield from _metric(
+        "hall_edge_line_reopened_total", "counter", "Times a line was opened again.",
+        [({"line": line.name}, line.reopened) for line in lines],
+    )  # fmt: skip
+    machines = [machine for _, machine in sorted(board.egms.items())]
+    yield from _metric(
+        "hall_edge_egm_polls_total", "counter", "Polls sent to a machine.",
+        [(_who(machine), machine.polls) for machine in machines],
+    )  # fmt: skip
+    yield from _metric(
+        "hall_edge_egm_errors_total", "counter", "What came wrong from a machine, by kind (COM-14).",
+        [({**_who(machine), "kind": kind}, getattr(machine, kind)) for machine in machines for kind in devices.ERRORS],
+    )  # fmt: skip
+
+
+def _who(machine: EgmState) -> Mapping[str, str]:
+    return {"asset": str(machine.asset), "line": machine.line}
 
 
 def _metric(name: str, kind: str, about: str, samples: list[Sample]) -> Iterator[str]:

@@ -72,8 +72,27 @@ def _egm(state: EgmState | None, machine: Egm | None) -> dict[str, Any]:
     return told
 
 
+ERRORS = ("misses", "bad_crc", "bad_other", "busy", "nacks", "gaps")
+"Counters of a machine's answers that were not as they should be, since the start of the field (COM-14)."
+
+
+def line_errors(board: Board, line: LineState) -> dict[str, int]:
+    """Counters of a line by kind: its machines' together, and what nobody asked for on it."""
+    here = [state for asset in line.assets if (state := board.egms.get(asset)) is not None]
+    return {**{name: sum(getattr(state, name) for state in here) for name in ERRORS}, "stray_bytes": line.stray_bytes}
+
+
+def all_errors(board: Board) -> dict[str, int]:
+    """The same of the whole hall."""
+    lines = [line_errors(board, line) for line in board.lines.values()]
+    return {name: sum(one[name] for one in lines) for name in (*ERRORS, "stray_bytes")}
+
+
 def _line(board: Board, line: LineState) -> dict[str, Any]:
-    told = asdict(line)
+    told = asdict(line) | line_errors(board, line)
+    here = [state for asset in line.assets if (state := board.egms.get(asset)) is not None]
+    told["answers"] = sum(state.answers for state in here)
+    told["bad_replies"] = told["bad_crc"] + told["bad_other"]
     up = [asset for asset in line.assets if (state := board.egms.get(asset)) is not None and state.link == "up"]
     told["machines"] = len(line.assets)
     told["machines_up"] = len(up)

@@ -48,6 +48,7 @@ async def status(front: Front) -> dict[str, Any]:
             ][:20],
         },
         "lines": devices.line_list(board),
+        "errors": devices.all_errors(board),
         "log": {
             "streamid": board.gateway.streamid,
             "epoch": board.gateway.epoch,
