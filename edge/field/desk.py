@@ -119,6 +119,12 @@ class Desk:
             tray.waiting.appendleft(tray.under_way)
             tray.under_way = None
 
+    def forget_own(self, asset: int) -> None:
+        """Another machine stands there: what the gateway wanted to ask the one before is of no use. Commands stay."""
+        tray = self._trays.get(asset)
+        if tray is not None:
+            tray.waiting = deque(slip for slip in tray.waiting if slip.command is not None)
+
     def asks(self, asset: int, kind: type[Request]) -> bool:
         """Does a request of this kind wait, or is one under way?"""
         tray = self._trays.get(asset)

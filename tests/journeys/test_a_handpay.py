@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from protocols.sas.longpoll import Values
-from simulators.egm import answers as table
 from tests.journeys.bad_machine import BadMachine
 from tests.journeys.house import FLOOR, House
 
@@ -23,17 +21,8 @@ PENDING, RECORDED = "hall.egm.handpay.pending.v1", "hall.egm.handpay.recorded.v1
 pytestmark = pytest.mark.timeout(180)
 
 
-def _handpay(machine: table.Answers, _values: Values) -> Values:
-    locked = machine._machine.handpay
-    return {
-        "progressive_group": 0, "level": 0x80, "amount": locked.credits if locked else 0, "partial_pay": 0,
-        "reset_id": 0, "session_win": 0, "session_pay": 0,
-    }  # fmt: skip
-
-
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[BadMachine]:
-    monkeypatch.setitem(table._TABLE, 0x1B, _handpay)  # type: ignore[arg-type]  # read-only by its type
+def machine() -> Iterator[BadMachine]:
     machine = BadMachine(ASSET)
     yield machine
     machine.close()

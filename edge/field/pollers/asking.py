@@ -84,7 +84,8 @@ class Asking:
                 if request.games == (0,):
                     request = translate.with_codes(request, seat.beside)
                 request = translate.without(request, seat.unsupported_meters)
-            talk = conversation(request, Known(self._habits.hall_time(), seat.features, seat.games, seat.version))
+            known = Known(self._habits.hall_time(), seat.features, seat.games, seat.version, seat.way)
+            talk = conversation(request, known)
             if talk is None:
                 self._desk.finish(seat.asset, urgent=urgent)
                 continue
@@ -101,6 +102,10 @@ class Asking:
     def finish_unsent(self, seat: Seat) -> None:
         """A request that is no question to the machine has been settled."""
         self._desk.finish(seat.asset)
+
+    def forget_own(self, seat: Seat) -> None:
+        """What waited for the machine that stood there before is not asked of this one."""
+        self._desk.forget_own(seat.asset)
 
     def accept(self, seat: Seat) -> None:
         """It is stored who sits there: its exceptions may be taken now."""
@@ -125,7 +130,9 @@ class Asking:
             if now >= seat.describe_again_at:
                 seat.describe_again_at = float("inf")
                 self.ask_own(Slip(Describe(seat.asset)))
-            if seat.handpay_open and now >= seat.handpay_again_at and not self._desk.asks(seat.asset, ReadHandpay):
+            accepted = seat.stage in (Stage.ACCEPTED, Stage.READY)
+            due = accepted and seat.handpay_open and now >= seat.handpay_again_at
+            if due and not self._desk.asks(seat.asset, ReadHandpay):
                 seat.handpay_again_at = now + HANDPAY_AGAIN_S
                 self.ask_own(Slip(ReadHandpay(seat.asset)), first=True)
 

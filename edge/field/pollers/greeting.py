@@ -82,6 +82,7 @@ class Greeting:
     def _told(self, seat: Seat, identified: Identified, decision: Decision, at: datetime) -> None:
         if seat.features != identified.features or decision.kind != "same":
             seat.unsupported_meters.clear()
+            seat.way = None
         seat.features = identified.features
         seat.games = identified.games or 0
         seat.version = identified.version
@@ -94,6 +95,7 @@ class Greeting:
         """The books have compared it with what is enrolled and known; that is stored. Also after a confirmation."""
         if decision.kind == "held":
             seat.identity = "wrong"
+            self._asking.forget_own(seat)
             if seat.stage in (Stage.GREETING, Stage.ACCEPTED, Stage.READY):
                 seat.stage, seat.test = Stage.HELD, None
             return
@@ -109,6 +111,7 @@ class Greeting:
             seat.unsupported_polls.clear()
         if seat.stage in (Stage.GREETING, Stage.HELD):
             if decision.kind == "replaced":
+                self._asking.forget_own(seat)
                 self._begin_test(seat, "replacement")
             elif seat.test is None:
                 self._begin_test(seat, "interruption")

@@ -318,6 +318,7 @@ class Hearing:
             heard.found.append(replace(found, follows=seat.follows))
             if request.games == (0,):
                 seat.follows = True
+                seat.way = outcome.way or seat.way
                 seat.next_snapshot_at = now + self._habits.snapshot_every_s
                 seat.unsupported_meters |= {code for game, code in outcome.unsupported if game == 0}
                 seat.beside |= {reading.code for reading in outcome.readings} & BESIDE

@@ -13,6 +13,7 @@ from edge.field.journal import Written
 from edge.field.pollers.sas import Wire
 from edge.hall.devices import Egm
 from edge.hall.money import Denomination
+from protocols.sas.conversations.meters import Way
 
 Occasion = Literal["installation", "replacement", "conversion", "interruption"]
 
@@ -60,6 +61,8 @@ class Seat:
     "SAS A0; empty: not known."
     games: int = 0
     version: str | None = None
+    way: Way | None = None
+    "How its meters were read last in this run; None: tried from the best."
     worth: Denomination | None = None
     identity: Literal["right", "wrong", "unknown"] = "unknown"
     identity_tries: int = 0

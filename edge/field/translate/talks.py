@@ -30,6 +30,7 @@ from protocols.sas.conversations.description import Describe as DescribeTalk
 from protocols.sas.conversations.handpay import ReadHandpay as HandpayTalk
 from protocols.sas.conversations.identity import Identify as IdentifyTalk
 from protocols.sas.conversations.meters import ReadMeters as MetersTalk
+from protocols.sas.conversations.meters import Way
 from protocols.sas.conversations.state import ReadHopper as HopperTalk
 from protocols.sas.conversations.state import ReadLastBill as BillTalk
 from protocols.sas.conversations.state import ReadSelection as SelectionTalk
@@ -45,6 +46,8 @@ class Known:
     "SAS A0; empty: not known."
     games: int = 0
     version: str | None = None
+    way: Way | None = None
+    "How its meters were read last."
 
 
 def _clock(known: Known) -> Conversation:
@@ -58,7 +61,9 @@ _TALKS: Mapping[type[Request], Callable[[Any, Known], Conversation]] = {
     Enable: lambda _request, _known: Control(STARTUP),
     Disable: lambda _request, _known: Control(SHUTDOWN),
     Identify: lambda _request, _known: IdentifyTalk(),
-    ReadMeters: lambda request, known: MetersTalk(request.codes, request.games, features=known.features),
+    ReadMeters: lambda request, known: MetersTalk(
+        request.codes, request.games, features=known.features, known_way=known.way
+    ),
     SetClock: lambda _request, known: _clock(known),
     Describe: lambda _request, known: DescribeTalk(known.games, known.features, version=known.version),
     ReadHandpay: lambda _request, _known: HandpayTalk(),

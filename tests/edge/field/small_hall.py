@@ -100,6 +100,8 @@ class Wires:
                 continue
             for char in chars:
                 self._say(machine, machine.egm.receive(char.value, char.wakeup, char.at), char.at + ANSWER_S)
+            if now >= machine.egm.due_at:
+                machine.egm.play(now)
             self._say(machine, machine.egm.tick(now), now)
         while self._answers and self._answers[0][0] <= now:
             at, _, end, data, wakeup = heapq.heappop(self._answers)

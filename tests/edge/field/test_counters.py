@@ -8,6 +8,7 @@ import pytest
 
 from edge.field.rounds import Rounds
 from edge.health.watchdog import Notify, Pillars, Watchdog
+from simulators.egm.persona import Persona
 from simulators.egm.wired import WiredEgm
 from tests.edge.field.small_hall import SmallHall, opened
 
@@ -83,7 +84,8 @@ async def test_com_14_each_kind_of_trouble_is_counted_by_itself(
 
 
 async def test_how_far_a_machine_has_come_and_what_it_does_not_know_stands_beside_its_counters(tmp_path: Path) -> None:
-    async with opened(tmp_path, {"A": [17]}) as hall:
+    persona = Persona(unsupported_polls=frozenset({0xA4}))
+    async with opened(tmp_path, {"A": [17]}, personas={17: persona}) as hall:
         rounds = rounds_of(hall)
         rounds.refresh()
         assert (hall.board.egms[17].stage, hall.board.egms[17].identity) == ("down", "unknown")

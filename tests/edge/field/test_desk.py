@@ -95,6 +95,17 @@ def test_what_may_not_begin_yet_is_passed_over_and_keeps_its_place() -> None:
     assert desk.take(17) == ordered(1)
 
 
+def test_of_another_machine_is_not_asked_what_the_one_before_was_to_be_asked() -> None:
+    desk = Desk()
+    desk.put(Slip(ReadMeters(17, (0x00,), reason="event", because="s:1")))
+    desk.put(ordered(1))
+    desk.put(Slip(ReadHandpay(17)))
+    desk.forget_own(17)
+    assert desk.take(17, urgent=True) is None
+    assert desk.take(17) == ordered(1), "commands are for whoever stands there"
+    desk.forget_own(404)
+
+
 def test_a_command_is_never_merged_with_another() -> None:
     desk = Desk()
     assert desk.put(ordered(1))

@@ -1,7 +1,4 @@
-"""After an exception the machine is asked what it is about, at once where it waits: handpays (EVT-06), bills, selection.
-
-Machines answer 1B with the live state of their lock, as in the legacy mode of sas-core 5.5.
-"""
+"""After an exception the machine is asked what it is about, at once where it waits: handpays (EVT-06), bills, selection."""
 
 from __future__ import annotations
 
@@ -11,28 +8,15 @@ from typing import Any
 
 import pytest
 
-from protocols.sas.longpoll import Values
-from simulators.egm import answers as table
 from simulators.egm.persona import Persona
 from tests.edge.field.small_hall import SmallHall, opened
 
 ONE = {"A": [17]}
 PLAIN = Persona()
-NOTHING: Values = {
-    "progressive_group": 0, "level": 0, "amount": 0, "partial_pay": 0, "reset_id": 0, "session_win": 0, "session_pay": 0,
-}  # fmt: skip
-
-
-def _handpay(machine: table.Answers, _values: Values) -> Values:
-    locked = machine._machine.handpay
-    if locked is None:
-        return NOTHING
-    return {**NOTHING, "level": 0x80 if locked.kind == "cancelled" else 0, "amount": locked.credits}
-
-
-@pytest.fixture(autouse=True)
-def tells_handpays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(table._TABLE, 0x1B, _handpay)  # type: ignore[arg-type]  # read-only by its type
+QUEUED = replace(PLAIN, handpays="queued")
+"Records outlive everything, 51 comes again every 15 s until 1B was read; plain machines tell the live state (sas-core 5.5)."
+ASKS = replace(PLAIN, version="603", features=(0x00, 0x08, 0x05))
+"Announces meter changes (A0, third byte, bit 2) and waits with them."
 
 
 def events(hall: SmallHall, kind: str) -> list[dict[str, Any]]:
@@ -93,8 +77,11 @@ async def test_evt_06_what_is_issued_again_while_it_is_open_is_told_once(tmp_pat
         assert hall.books.ask("SELECT count(*) FROM handpays") == [(1,)]
 
 
-async def test_the_process_dies_between_question_and_answer_and_it_is_asked_first_again(tmp_path: Path) -> None:
-    async with opened(tmp_path, ONE) as hall:
+@pytest.mark.parametrize("persona", [PLAIN, QUEUED], ids=["live state", "kept records"])
+async def test_the_process_dies_between_question_and_answer_and_it_is_asked_first_again(
+    tmp_path: Path, persona: Persona
+) -> None:
+    async with opened(tmp_path, ONE, personas={17: persona}) as hall:
         hall.happens(17, "bill")
         await hall.up(17)
         since = hall.now
@@ -105,7 +92,7 @@ async def test_the_process_dies_between_question_and_answer_and_it_is_asked_firs
         assert hall.books.ask("SELECT asset, kind FROM questions") == [(17, "handpay")], "written down before it was sent"
         assert events(hall, "handpay.recorded") == []
         wires = hall.wires
-    async with opened(tmp_path, ONE, wires=wires, later_s=30) as hall:
+    async with opened(tmp_path, ONE, wires=wires, later_s=6) as hall:
         await hall.go(20, lambda: events(hall, "handpay.recorded") != [])
         frames = hall.sent("A")
         assert "81" not in frames[: places(frames, "01 1B")[0]], "before anything is taken from its queue"
@@ -127,7 +114,7 @@ async def test_a_machine_that_never_answers_for_its_handpay_does_not_keep_its_li
         assert len(hall.books.events("hall.line.silent")) <= 1 + 3, "one of the start, one for each try"
         await hall.up(17)
         told = len(hall.books.events("hall.line.silent"))
-        hall.happens(17, "reset_handpay")
+        await hall.go(60, lambda: hall.machine(17).egm.machine.handpay is None)  # an attendant has paid
         hall.happens(17, "bill")
         hall.happens(17, "cash_out")
         await hall.go(20, lambda: len(events(hall, "handpay.unknown")) == 2)
@@ -196,62 +183,74 @@ async def test_what_a_machine_does_not_know_is_kept_and_not_asked_again(tmp_path
 # meter changes (sas-core 5.8) ----------------------------------------------------------------------------------------
 
 
-def told_before_change(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The machine waits with a clearing of its meters; returns what it has been told."""
-    heard: list[int] = []
-
-    def collect(_machine: table.Answers, values: Values) -> Values:
-        heard.append(int(str(values["status"])))
-        return {"status": 0x00}
-
-    monkeypatch.setitem(table._TABLE, 0xB6, collect)  # type: ignore[arg-type]  # read-only by its type
-    return heard
+def told_to_wait(hall: SmallHall, since: float, status: str) -> list[int]:
+    return places(hall.sent("A", since), f"01 B6 01 {status}")
 
 
 async def test_before_meters_are_cleared_all_of_them_are_on_disk_and_only_then_the_machine_may_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    heard = told_before_change(monkeypatch)
-    async with opened(tmp_path, ONE) as hall:
+    async with opened(tmp_path, ONE, personas={17: ASKS}) as hall:
         await hall.up(17)
-        hall.machine(17).egm.do("exception", hall.now, 0xA0)
+        since = hall.now
+        hall.happens(17, "change_meters")
         await hall.go(30, lambda: events(hall, "meters.collected") != [])
         announced = hall.books.events("hall.egm.meters.change")[0]
-        collected = events(hall, "meters.collected")[0]
-        assert collected == {
-            "asset": 17, "because": announced["id"], "answer": "go_ahead", "machine": "meters_will_be_cleared",
-        }  # fmt: skip
-        assert heard[0] == 0x00, "wait, at once"
-        assert heard[-1] == 0x01
-        assert heard.count(0x01) == 1
+        assert events(hall, "meters.collected") == [
+            {"asset": 17, "because": announced["id"], "answer": "go_ahead", "machine": "meters_will_be_cleared"}
+        ]
+        wait, go = told_to_wait(hall, since, "00"), told_to_wait(hall, since, "01")
+        frames = hall.sent("A", since)
+        assert frames[wait[0] - 2 : wait[0]] == ["81", "80"], "at once: the machine counts its patience"
+        assert len(go) == 1
+        assert places(frames, "01 6F")[-1] < go[0] or places(frames, "01 AF")[-1] < go[0]
         snapshot = next(e for e in hall.books.events("hall.egm.meters.snapshot") if e["data"]["because"] == announced["id"])
         codes = {reading["code"] for reading in snapshot["data"]["readings"]}
         assert codes >= {0x00, 0x01, 0x02, 0x05, 0x22, 0x24, 0x44, 0x58}
         assert 0x80 in snapshot["data"]["unsupported"], "what it does not have is said, not read as 0"
+        await hall.go(10, lambda: events(hall, "generation.opened") != [])
+        assert events(hall, "generation.opened")[0]["cause"] == "ram_clear"
 
 
-async def test_while_the_books_wait_the_machine_is_not_told_to_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    heard = told_before_change(monkeypatch)
-    async with opened(tmp_path, ONE) as hall:
+async def test_while_the_books_wait_the_machine_is_not_told_to_go_on(tmp_path: Path) -> None:
+    async with opened(tmp_path, ONE, personas={17: ASKS}) as hall:
         await hall.up(17)
-        hall.machine(17).egm.do("exception", hall.now, 0xA0)
-        await hall.go(10, lambda: heard != [])
+        since = hall.now
+        hall.happens(17, "change_meters")
+        await hall.go(10, lambda: told_to_wait(hall, since, "00") != [])
         await hall.hold()
         await hall.go(8)
-        assert 0x01 not in heard
+        assert told_to_wait(hall, since, "01") == []
         hall.let_go()
-        await hall.go(20, lambda: 0x01 in heard)
+        await hall.go(20, lambda: told_to_wait(hall, since, "01") != [])
 
 
-async def test_a_change_that_was_given_up_is_not_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard = told_before_change(monkeypatch)
-    async with opened(tmp_path, ONE) as hall:
+async def test_a_change_that_was_given_up_is_not_answered(tmp_path: Path) -> None:
+    async with opened(tmp_path, ONE, personas={17: ASKS}) as hall:
         await hall.up(17)
+        since = hall.now
         hall.machine(17).egm.do("exception", hall.now, 0xA0)
         hall.machine(17).egm.do("exception", hall.now, 0xA1)
         await hall.go(5, lambda: len(events(hall, "meters.change")) == 2)
         await hall.up(17)
-        assert 0x01 not in heard
+        assert told_to_wait(hall, since, "01") == []
         assert events(hall, "meters.collected") == []
+
+
+async def test_evt_06_a_record_that_is_not_read_comes_again_and_is_one_handpay(tmp_path: Path) -> None:
+    """A machine that keeps records reminds every 15 s until its record was read; 52 comes when it was read and paid."""
+    async with opened(tmp_path, ONE, personas={17: QUEUED}) as hall:
+        hall.happens(17, "bill")
+        await hall.up(17)
+        hall.happens(17, "progressive")
+        await hall.go(3, lambda: events(hall, "handpay.recorded") != [])
+        recorded = events(hall, "handpay.recorded")[0]
+        assert (recorded["kind"], recorded["unit"], recorded["level"]) == ("progressive", "cents", 1)
+        assert recorded["minor"] == recorded["amount"]
+        await hall.go(20)
+        assert len(events(hall, "handpay.pending")) == 1, "it was read: nothing to remind of"
+        if events(hall, "handpay.reset") == []:
+            hall.happens(17, "reset_handpay")
+            await hall.go(5, lambda: events(hall, "handpay.reset") != [])
+        assert len(events(hall, "handpay.recorded")) == 1
+        assert hall.books.ask("SELECT closed_by FROM handpays") == [("reset",)]

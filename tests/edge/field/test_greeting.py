@@ -211,7 +211,8 @@ async def test_another_paytable_after_the_options_were_changed_is_told_with_both
 
 
 async def test_what_a_machine_offers_is_told_once_and_stands_on_the_board(tmp_path: Path) -> None:
-    async with opened(tmp_path, ONE) as hall:
+    silent = replace(PLAIN, unsupported_polls=frozenset({0xA4}))
+    async with opened(tmp_path, ONE, personas={17: silent}) as hall:
         await hall.up(17)
         told = hall.books.events("hall.egm.described")[0]["data"]
         assert told["features"] == ["extended meters", "polling every 40 ms", "standard validation"]
