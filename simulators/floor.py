@@ -7,13 +7,14 @@ given as 0 are chosen when the hall opens; `gateway_tables` is then made from th
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from simulators.egm.game import GameRules
 from simulators.egm.machine import Habits
 from simulators.egm.persona import Persona
+from simulators.egm.personas import BadPersona, from_table
+from simulators.egm.personas import load as load_persona
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 ADDRESS_MAX = 127
@@ -49,6 +50,14 @@ class LinePlan:
         """As the gateway's configuration has it."""
         return f"tcp9:{self.host}:{self.port}"
 
+    @property
+    def known(self) -> tuple[EgmPlan, ...]:
+        """The machines a gateway can know: of those that were set to one address, the first."""
+        first: dict[int, EgmPlan] = {}
+        for egm in self.egms:
+            first.setdefault(egm.address, egm)
+        return tuple(first.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Floor:
@@ -76,7 +85,7 @@ class Floor:
         for line in self.lines:
             out += ["[[line]]", f'name = "{line.name}"', f'url = "{line.url}"', f"poll_ms = {self.poll_ms}", ""]
         for line in self.lines:
-            for egm in line.egms:
+            for egm in line.known:
                 out += ["[[egm]]", f"asset = {egm.asset}", f'line = "{line.name}"', f"address = {egm.address}"]
                 out += [f'location = "{egm.location}"'] if egm.location else []
                 out += [f'label = "{egm.label}"'] if egm.label else []
@@ -106,14 +115,13 @@ def read(told: Mapping[str, Any]) -> Floor:
     _only(told, "the file", {"hall", "line", "persona", "game"})
     hall = dict(told.get("hall", {}))
     _only(hall, "[hall]", _HALL_KEYS)
-    personas = {"plain": Persona()}
-    for name, table in told.get("persona", {}).items():
-        personas[name] = _persona(name, table)
+    personas = _written(told.get("persona", {}))
     host, base_port = str(hall.get("host", "127.0.0.1")), int(hall.get("base_port", 0))
     if "line" in told:
         if "machines" in hall:
             raise BadFloor("either [hall] machines or [[line]] tables, not both")
-        lines = tuple(_line(table, host, personas) for table in told["line"])
+        usual = str(hall.get("persona", "plain"))
+        lines = tuple(_line(table, host, personas, usual) for table in told["line"])
     else:
         lines = _laid_out(hall, host, base_port, personas)
     _check(lines)
@@ -132,7 +140,8 @@ def read(told: Mapping[str, Any]) -> Floor:
 
 _HABITS = tuple(f.name for f in fields(Habits))
 _HALL_KEYS = {
-    "machines", "lines", "shared", "seed", "speed", "host", "base_port", "first_asset", "poll_ms", "personas", *_HABITS,
+    "machines", "lines", "shared", "seed", "speed", "host", "base_port", "first_asset", "poll_ms", "persona", "personas",
+    *_HABITS,
 }  # fmt: skip
 _WHOLE_HABITS = {"queue_limit", "keep_waiting"}
 
@@ -151,38 +160,41 @@ def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) for name, value in table.items() if isinstance(value, list)}
 
 
-def _persona(name: str, table: Mapping[str, Any]) -> Persona:
-    _only(table, f"[persona.{name}]", {f.name for f in fields(Persona)})
-    values: dict[str, Any] = {**table, **_tuples(table), "name": name}
+def _persona(name: str, written: Mapping[str, Persona], where: str) -> Persona:
+    """One that the file writes out, or one we ship."""
+    if name in written:
+        return written[name]
     try:
-        if "credit" in values:
-            values["credit"] = Fraction(str(values["credit"]))
-        for key in ("unsupported_polls", "unsupported_meters"):
-            if key in values:
-                values[key] = frozenset(values[key])
-        if "meters_at_start" in values:
-            values["meters_at_start"] = {int(code, 16): int(value) for code, value in values["meters_at_start"].items()}
-        return Persona(**values)
-    except (TypeError, ValueError, ZeroDivisionError) as wrong:
-        raise BadFloor(f"[persona.{name}]: {wrong}") from wrong
+        return load_persona(name)
+    except BadPersona as bad:
+        raise BadFloor(f"{where}: {bad}") from bad
+
+
+def _written(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Persona]:
+    out: dict[str, Persona] = {}
+    for name, table in tables.items():
+        try:
+            out[name] = from_table(name, table)
+        except BadPersona as bad:
+            raise BadFloor(f"[persona.{name}]: {bad}") from bad
+    return out
 
 
 def _egm(asset: int, address: int, persona: Persona, location: str | None = None, label: str | None = None) -> EgmPlan:
     return EgmPlan(asset, address, location, label, f"SIM{asset}", persona)
 
 
-def _line(table: Mapping[str, Any], host: str, personas: Mapping[str, Persona]) -> LinePlan:
+def _line(table: Mapping[str, Any], host: str, personas: Mapping[str, Persona], usual: str) -> LinePlan:
     _only(table, "[[line]]", {"name", "host", "port", "egm"})
     name = str(table.get("name", ""))
     egms: list[EgmPlan] = []
     for place, egm in enumerate(table.get("egm", ())):
         _only(egm, f"line {name}, egm {place + 1}", {"asset", "address", "persona", "location", "label", "serial"})
-        persona = str(egm.get("persona", "plain"))
-        if "asset" not in egm or persona not in personas:
-            raise BadFloor(f"line {name}, egm {place + 1}: needs an asset and a known persona")
-        made = _egm(
-            int(egm["asset"]), int(egm.get("address", 1)), personas[persona], egm.get("location"), egm.get("label")
-        )
+        where = f"line {name}, egm {place + 1}"
+        if "asset" not in egm:
+            raise BadFloor(f"{where}: needs an asset")
+        persona = _persona(str(egm.get("persona", usual)), personas, where)
+        made = _egm(int(egm["asset"]), int(egm.get("address", 1)), persona, egm.get("location"), egm.get("label"))
         egms.append(replace(made, serial=str(egm["serial"])) if "serial" in egm else made)
     return LinePlan(name, tuple(egms), str(table.get("host", host)), int(table.get("port", 0)))
 
@@ -203,18 +215,19 @@ def _laid_out(
         if (rest < 1 and singles) or rest < 0 or (rest and singles < rest):
             raise BadFloor(f"[hall] {machines} machines do not fit on {lines} lines")
         sizes += [singles // rest + (place < singles % rest) for place in range(rest)] if rest else []
-    names = [str(name) for name in hall.get("personas", ("plain",))]
-    unknown = set(names) - set(personas)
-    if unknown or not names:
-        raise BadFloor(f"[hall] personas: unknown {', '.join(sorted(unknown))}")
+    names = [str(name) for name in hall.get("personas", (hall.get("persona", "plain"),))]
+    if not names or {"persona", "personas"} <= set(hall):
+        raise BadFloor("[hall] has one persona, or personas in turn, or neither")
+    models = [_persona(name, personas, "[hall]") for name in names]
     first = int(hall.get("first_asset", 100401))
     out: list[LinePlan] = []
     number = 0
     for place, size in enumerate(sizes):
         egms = []
         for address in range(1, size + 1):
-            persona = personas[names[number % len(names)]]
-            egms.append(_egm(first + number, address, persona, str(number + 1), f"Slot {number + 1}"))
+            egms.append(
+                _egm(first + number, address, models[number % len(models)], str(number + 1), f"Slot {number + 1}")
+            )
             number += 1
         out.append(LinePlan(f"L{place + 1:02d}", tuple(egms), host, base_port + place if base_port else 0))
     return tuple(out)
@@ -229,6 +242,9 @@ def _check(lines: tuple[LinePlan, ...]) -> None:
     if len(set(assets)) != len(assets):
         raise BadFloor("two machines have the same asset number")
     for line in lines:
-        addresses = [egm.address for egm in line.egms]
-        if len(set(addresses)) != len(addresses) or not all(1 <= address <= ADDRESS_MAX for address in addresses):
+        # Twice the same is a mistake here, and a machine of its own when its persona says so.
+        addresses = [egm.address for egm in line.egms if not egm.persona.shares_address]
+        shared = {egm.address for egm in line.egms if egm.persona.shares_address}
+        fit = all(1 <= address <= ADDRESS_MAX for address in (*addresses, *shared))
+        if len(set(addresses)) != len(addresses) or shared & set(addresses) or not fit:
             raise BadFloor(f"line {line.name}: addresses are 1 to {ADDRESS_MAX}, each once")

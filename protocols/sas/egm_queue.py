@@ -28,15 +28,18 @@ class Entry(NamedTuple):
 
     code: int
     serial: int
-    "The owner's number; -1 for the 70 that an overflow makes."
+    "The owner's number; -1 for the 70 of an overflow that the owner does not number."
     data: bytes = b""
     "What its real-time event frame carries behind the code; outside of that mode nobody sees it."
 
 
 class ExceptionQueue:
-    """``on_dropped(code, serial)`` is called for an entry that is lost: by overflow, or given up by the machine."""
+    """``on_dropped(code, serial)`` is called for an entry that is lost: by overflow, or given up by the machine.
 
-    __slots__ = ("_also", "_fifo", "_limit", "_priority", "on_dropped")
+    ``on_overflow()`` is asked for the number of the 70 that an overflow makes.
+    """
+
+    __slots__ = ("_also", "_fifo", "_limit", "_overflow", "_priority", "on_dropped", "on_overflow")
 
     def __init__(self, limit: int = QUEUE_MAX, also_priority: Set[int] = frozenset()) -> None:
         """``limit`` holds for each of both places. ``also_priority``: codes of class Q/P whose function is configured."""
@@ -44,7 +47,9 @@ class ExceptionQueue:
         self._also = frozenset(also_priority)
         self._fifo: deque[Entry] = deque()
         self._priority: list[Entry] = []
+        self._overflow: Entry | None = None
         self.on_dropped: Callable[[int, int], None] | None = None
+        self.on_overflow: Callable[[], int] | None = None
 
     def __len__(self) -> int:
         return len(self._fifo) + len(self._priority)
@@ -58,7 +63,7 @@ class ExceptionQueue:
         row = EXCEPTIONS.get(code)
         if code in self._also or (row is not None and row.klass == "P"):
             # The 70 of an overflow takes no room and never makes room: it says that something was lost.
-            waiting = [entry for entry in self._priority if entry.serial >= 0]
+            waiting = [entry for entry in self._priority if entry is not self._overflow]
             if len(waiting) >= self._limit:
                 self._priority.remove(waiting[0])
                 self._lose(waiting[0])
@@ -72,7 +77,8 @@ class ExceptionQueue:
         if self.on_dropped is not None:
             self.on_dropped(lost.code, lost.serial)
         if not any(entry.code == OVERFLOW for entry in self._priority):
-            self._priority.append(Entry(OVERFLOW, -1))
+            self._overflow = Entry(OVERFLOW, -1 if self.on_overflow is None else self.on_overflow())
+            self._priority.append(self._overflow)
 
     def holds(self, code: int) -> bool:
         """One of this code waits."""

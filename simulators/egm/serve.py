@@ -1,6 +1,7 @@
 """One line of simulated machines on a tcp9 socket: characters to every machine on it, their answers back, in time.
 
-All machines of a line hear all the host sends; at most one answers. A lost connection changes nothing in a machine: to
+All machines of a line hear all the host sends; at most one answers, unless two were set to the same address: then the host
+hears both at once. A lost connection changes nothing in a machine: to
 it the host has only fallen silent. Nothing here knows what an exception or a meter is.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from protocols.line.line import Char
 from protocols.line.tcp import Tcp9Listener
+from simulators.egm.collision import mixed
 from simulators.egm.wired import WiredEgm
 
 
@@ -52,16 +54,20 @@ class MachineLine:
             for char in chars:
                 answer = egm.receive(char.value, char.wakeup, now)
                 if answer is not None:
-                    self._answer(egm, answer)
+                    self._answer(egm.answer_delay_s, answer)
             return
         for char in chars:
+            answers = []
+            delay_s = 0.0
             for egm in self.egms:
                 answer = egm.receive(char.value, char.wakeup, now)
                 if answer is not None:
-                    self._answer(egm, answer)
+                    answers.append(answer)
+                    delay_s = max(delay_s, egm.answer_delay_s)
+            if answers:
+                self._answer(delay_s, answers[0] if len(answers) == 1 else mixed(answers))
 
-    def _answer(self, egm: WiredEgm, answer: tuple[bytes, bool]) -> None:
-        delay_s = egm.answer_delay_s
+    def _answer(self, delay_s: float, answer: tuple[bytes, bool]) -> None:
         if delay_s <= 0:
             self._send(*answer)
         else:

@@ -9,7 +9,6 @@ from datetime import datetime
 from math import inf
 from typing import Any
 
-from protocols.sas.catalog.exception_codes import RTE_ONLY
 from protocols.sas.egm import EgmPort
 from protocols.sas.egm_queue import OVERFLOW
 from simulators.egm.acts import BOOTS, DATA_ERROR
@@ -72,6 +71,7 @@ class WiredEgm:
         self.port.on_consumed = self._consumed
         self.port.on_acknowledged = self._acknowledged
         self.port.on_dropped = self._dropped
+        self.port.queue.on_overflow = self._overflow
         self.port.on_answered = self._answered
         self._port_receive = self.port.receive
         self.due_at = now
@@ -166,10 +166,9 @@ class WiredEgm:
             self.due_at = self._now
         self.machine.top_up()
 
-    def _dropped(self, code: int, serial: int) -> None:
+    def _dropped(self, _code: int, serial: int) -> None:
         self.book.dropped(serial, self._now)
-        if code in RTE_ONLY:
-            return  # Not the queue was full: outside of real-time mode there is no such exception.
-        # Said before the port says it by itself, so that this exception has a number in the book like any other.
-        if not any(entry.code == OVERFLOW for entry in self.port.queue):
-            self._raised(OVERFLOW)
+
+    def _overflow(self) -> int:
+        # The 70 of a full queue has a number in the book like any other exception.
+        return self.book.raised(OVERFLOW, self._now)

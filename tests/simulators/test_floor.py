@@ -59,6 +59,25 @@ def test_lines_and_personas_may_be_written_out() -> None:
     assert 'url = "tcp9:127.0.0.1:4001"' in floor.gateway_tables()
 
 
+def test_a_hall_has_one_persona_or_several_in_turn_ours_or_its_own() -> None:
+    one = read({"hall": {"machines": 2, "persona": "sas5"}})
+    assert [egm.persona.version for egm in one.egms] == ["500", "500"]
+    turns = read(
+        {"persona": {"tame": {"base": "sas5", "max_bet": 1}}, "hall": {"machines": 3, "personas": ["slow", "tame"]}}
+    )
+    assert [egm.persona.name for egm in turns.egms] == ["slow", "tame", "slow"]
+    assert (turns.egms[1].persona.version, turns.egms[1].persona.max_bet) == ("500", 1)
+    line = {"name": "A", "egm": [{"asset": 1}, {"asset": 2, "address": 2, "persona": "plain"}]}
+    usual = read({"hall": {"persona": "multi_game"}, "line": [line]})
+    assert [egm.persona.games for egm in usual.egms] == [4, 1]
+
+
+def test_two_machines_may_be_set_to_one_address_and_the_gateway_knows_one_of_them() -> None:
+    floor = read({"line": [{"name": "A", "egm": [{"asset": n, "persona": "duplicate_address"} for n in (7, 8)]}]})
+    assert [egm.address for egm in floor.egms] == [1, 1]
+    assert [egm["asset"] for egm in tomllib.loads(floor.gateway_tables())["egm"]] == [7]
+
+
 @pytest.mark.parametrize(
     "told",
     [
@@ -76,6 +95,10 @@ def test_lines_and_personas_may_be_written_out() -> None:
         {"line": [{"name": "A", "egm": [{"asset": 1}, {"asset": 2}]}]},
         {"line": [{"name": "A", "egm": [{"asset": 1}]}, {"name": "B", "egm": [{"asset": 1}]}]},
         {"line": [{"name": "A", "egm": [{"asset": 1, "address": 128}]}]},
+        {"hall": {"machines": 1, "persona": "nobody"}},
+        {"hall": {"machines": 1, "persona": "slow", "personas": ["slow"]}},
+        {"line": [{"name": "A", "egm": [{"asset": 1, "persona": "nobody"}]}]},
+        {"line": [{"name": "A", "egm": [{"asset": 1, "persona": "duplicate_address"}, {"asset": 2}]}]},
         {"persona": {"x": {"colour": "red"}}},
         {"persona": {"x": {"credit": "much"}}},
         {"game": {"luck": 1}},

@@ -69,6 +69,8 @@ def test_what_the_host_writes_the_machine_reads_and_the_host_reads_what_it_answe
     if poll.nested:
         # The host takes an answer only to the poll that was inside.
         told |= {"denomination": asked["denomination"], "base": asked["base"]}
+    if poll.nested:  # an answer names the poll it answers
+        told = {**told, "denomination": asked["denomination"], "base": asked["base"]}
     seen = []
 
     def answer(got, values):

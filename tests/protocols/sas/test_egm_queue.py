@@ -110,6 +110,15 @@ def test_the_urgent_ones_have_a_limit_too_and_70_is_never_what_makes_room():
     assert list(queue) == [Entry(TICKET, 3), Entry(TICKET, 4), Entry(TICKET, 5), Entry(OVERFLOW, -1)]
 
 
+def test_the_owner_may_number_the_70_of_an_overflow_and_then_it_is_acknowledged_like_any_other():
+    cable = Cable(queue_max=2)
+    cable.port.queue.on_overflow = lambda: 100
+    for serial in range(3):
+        cable.port.raise_exception(DOOR, serial)
+    assert [cable.send("81"), cable.send("80")] == ["70", None]
+    assert (cable.acknowledged, cable.dropped) == ([(OVERFLOW, 100)], [(DOOR, 0)])
+
+
 def test_an_urgent_one_finds_room_beside_a_waiting_70_however_small_the_machine():
     queue, _ = filled(2, limit=1)
     queue.add(TICKET, 2)

@@ -1,14 +1,11 @@
 """A machine on the wire, byte by byte: what a host hears, and what the machine's book says of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import pytest
 
 from protocols.sas.catalog.exception_codes import EXCEPTIONS
 from protocols.sas.catalog.meter_codes import METERS
-from protocols.sas.crc import crc16
 from protocols.sas.egm_queue import QUEUE_MAX
 from simulators.egm.bank import BILL_METERS, LEVELS, Bank
 from simulators.egm.cabinet import BILL_EXCEPTIONS, MOMENTS, POWERLESS_DOORS, TROUBLES
@@ -16,51 +13,7 @@ from simulators.egm.dice import Dice
 from simulators.egm.machine import Habits
 from simulators.egm.persona import Persona
 from simulators.egm.wired import WiredEgm
-
-MORNING = datetime(2026, 11, 23, 6, 30, 15, tzinfo=UTC)
-CHAR_S = 11 / 19200
-STILL = Habits(games_per_minute=0, events_per_minute=0)
-
-
-def checked(text: str) -> bytes:
-    """The frame with its check sum, low byte first."""
-    data = bytes.fromhex(text)
-    return data + crc16(data).to_bytes(2, "little")
-
-
-@dataclass
-class Talk:
-    """A host of raw bytes and one machine, in virtual time."""
-
-    egm: WiredEgm
-    now: float = 1000.0
-    chirps: list[bytes] = field(default_factory=list)
-
-    def send(self, frame: bytes | str) -> str | None:
-        """What the machine answers, as hex; None: silence."""
-        data = bytes.fromhex(frame) if isinstance(frame, str) else frame
-        answer = None
-        for place, value in enumerate(data):
-            self.now += CHAR_S
-            answer = self.egm.receive(value, place == 0, self.now) or answer
-        self.now += 0.02
-        return None if answer is None else answer[0].hex(" ")
-
-    def silence(self, seconds: float) -> None:
-        end = self.now + seconds
-        while self.now < end:
-            self.now += 0.05
-            chirp = self.egm.tick(self.now)
-            if chirp is not None:
-                assert chirp[1]
-                self.chirps.append(chirp[0])
-
-
-def a_talk(persona: Persona | None = None, *, habits: Habits = STILL) -> Talk:
-    egm = WiredEgm(
-        100417, 1, persona or Persona(), Dice(7), serial="SIM100417", now=1000.0, wall=MORNING, habits=habits
-    )
-    return Talk(egm)
+from tests.simulators.egm.talking import MORNING, STILL, Talk, a_talk, checked
 
 
 @pytest.fixture
