@@ -13,8 +13,8 @@ from protocols.sas.catalog.index import poll as long_poll
 from protocols.sas.conversations.base import Answer, NoAnswer, Poll, Refused, Unsupported
 from protocols.sas.longpoll import Reply, Values
 
-NEIGHBOUR = Poll(long_poll(0x1F))
-"""Every machine since the first version answers this one; it consumes nothing."""
+NEIGHBOURS = (Poll(long_poll(0x1F)), Poll(long_poll(0x54)))
+"""Every machine since the first version answers the first of these, every newer one both; they consume nothing."""
 READS_MAX = 4
 """On a noisy line a poll is read until two answers in a row agree, so often at most (rule 31)."""
 
@@ -32,6 +32,15 @@ def about_game(question: Poll, values: Values) -> bool:
     return "game" not in question.values or values.get("game") == question.values["game"]
 
 
+def is_there() -> Generator[Poll, Answer, bool]:
+    """Ask what every machine answers."""
+    for question in NEIGHBOURS:
+        answer = yield question
+        if not answers_nothing(answer):
+            return True
+    return False
+
+
 def once(question: Poll) -> Told:
     """The reply to a question, asked one time; or why there is none. A reply is data or an acknowledgement."""
     answer = yield question
@@ -39,7 +48,7 @@ def once(question: Poll) -> Told:
 
 
 def judged(question: Poll, answer: Answer) -> Told:
-    """What an answer amounts to; after silence the neighbour is asked, to tell unsupported from gone."""
+    """What an answer amounts to; after silence another poll is asked, to tell unsupported from gone."""
     reply = answer.reply
     if reply is not None:
         if reply.status == "nack":
@@ -49,8 +58,7 @@ def judged(question: Poll, answer: Answer) -> Told:
         return Refused()
     if answer.why == "damaged":
         return NoAnswer()
-    other = yield NEIGHBOUR
-    return NoAnswer() if other.reply is None else Unsupported()
+    return Unsupported() if (yield from is_there()) else NoAnswer()
 
 
 def confirmed(question: Poll) -> Told:
@@ -83,7 +91,7 @@ class Survey:
         self._silent: list[Poll] = []
         "Since something was heard last."
         self._again: list[Poll] = []
-        self._neighbour = NEIGHBOUR
+        self._neighbour = NEIGHBOURS[0]
 
     def ask(self, questions: Iterable[Poll]) -> Generator[Poll, Answer, None]:
         """In the order given; what came damaged once more at the end. ``finish`` afterwards settles the silent ones."""

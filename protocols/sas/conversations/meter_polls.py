@@ -13,7 +13,7 @@ from protocols.sas.catalog.index import BY_CODE
 from protocols.sas.catalog.index import poll as long_poll
 from protocols.sas.catalog.meter_codes import METERS
 from protocols.sas.conversations import inside
-from protocols.sas.conversations.asking import NEIGHBOUR, READS_MAX, about_game, answers_nothing
+from protocols.sas.conversations.asking import READS_MAX, about_game, answers_nothing, is_there
 from protocols.sas.conversations.base import Answer, Poll
 from protocols.sas.conversations.meter_readings import Use
 from protocols.sas.fields import Bcd
@@ -126,10 +126,12 @@ class MeterPolls:
         self._has_used_twin = False
 
     def is_there(self) -> Generator[Poll, Answer, bool]:
-        """Ask something every machine answers."""
-        answer = yield NEIGHBOUR
-        self._note(answer)
-        return not answers_nothing(answer)
+        """Ask what every machine answers, whatever it knows of meters."""
+        there = yield from is_there()
+        if there:
+            self.silent_in_row = 0
+            self.heard += 1
+        return there
 
     def confirmed(self, request: Request) -> Generator[Poll, Answer, Heard]:
         """One poll; a damaged answer is asked for once more, and on a noisy line what it says until two agree."""

@@ -13,7 +13,7 @@ from protocols.sas.catalog import control
 from protocols.sas.catalog.denominations import BILLS
 from protocols.sas.catalog.index import poll as long_poll
 from protocols.sas.conversations import inside
-from protocols.sas.conversations.asking import NEIGHBOUR, numbers
+from protocols.sas.conversations.asking import is_there, numbers
 from protocols.sas.conversations.base import NoAnswer, Refused, Script, Steps, Unsupported
 from protocols.sas.conversations.control import Control, Done
 from protocols.sas.denominated import NOT_AWARE, NOT_SO, NOT_SUPPORTED
@@ -99,5 +99,4 @@ class EnableGame(Script):
             return Unsupported() if answer.why == "silent" else NoAnswer()
         if answer.why != "silent":
             return NoAnswer()
-        other = yield NEIGHBOUR
-        return NoAnswer() if other.reply is None else Unsupported()
+        return Unsupported() if (yield from is_there()) else NoAnswer()

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 from protocols.sas.catalog.denominations import BILL_ALIASES, BILLS
 from protocols.sas.catalog.index import poll as long_poll
-from protocols.sas.conversations.asking import Survey, confirmed, number, raw
+from protocols.sas.conversations.asking import NEIGHBOURS, Survey, confirmed, number, raw
 from protocols.sas.conversations.base import NoAnswer, Poll, Script, Steps, Unsupported
 from protocols.sas.longpoll import Reply
 
@@ -160,9 +160,10 @@ class ReadSelection(Script):
     def steps(self) -> Steps:
         survey = Survey()
         yield from survey.ask((SELECTED_GAME, PLAYER_DENOMINATION))
-        if not survey.found and survey.is_silent():
-            # Silent to both, as most machines with one game are: is it there at all?
-            yield from survey.ask((Poll(long_poll(0x1F)),))
+        for neighbour in NEIGHBOURS:
+            if not survey.found and survey.is_silent():
+                # Silent to both, as most machines with one game are: is it there at all?
+                yield from survey.ask((neighbour,))
         yield from survey.finish()
         asked = frozenset((SELECTED_GAME.poll.code, PLAYER_DENOMINATION.poll.code))
         selection = SelectionRead(

@@ -9,6 +9,7 @@ from protocols.sas.conversations.base import NoAnswer, Unsupported
 from protocols.sas.conversations.wagers import ReadWagers, WagerCategory, WagersRead
 from tests.support.interview import DAMAGED, SILENT, dialogue
 
+NOT_THERE = (("01 1F", SILENT), ("01 54", SILENT))
 INFO = "01 1F 41 54 30 30 30 01 FF 00 00 00 50 31 32 33 34 35 39 32 35 30"
 WHOLE = ("01 B4 00 02 00 00", "01 B4 0D 00 02 00 00 39 32 35 30 04 00 00 14 51")
 
@@ -59,7 +60,7 @@ def test_a_category_the_machine_says_no_to_is_listed_and_the_next_one_asked():
 
 def test_a_machine_without_wager_categories():
     assert dialogue(ReadWagers(0, 4), ("01 B4 00 00 00 00", SILENT), ("01 1F", INFO)) == Unsupported()
-    assert dialogue(ReadWagers(0, 4), ("01 B4 00 00 00 00", SILENT), ("01 1F", SILENT)) == NoAnswer()
+    assert dialogue(ReadWagers(0, 4), ("01 B4 00 00 00 00", SILENT), *NOT_THERE) == NoAnswer()
     for game, categories in ((10_000, 0), (-1, 0), (0, 101), (0, -1)):
         with pytest.raises(BadRequest):
             ReadWagers(game, categories)
