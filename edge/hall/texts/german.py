@@ -72,6 +72,7 @@ SENTENCES: Mapping[str, str] = {
     "line.lost": "Leitung {line} ist verloren: {error}",
     "line.restored": "Leitung {line} ist wieder da",
     "line.silent": "Leitung {line} schweigt {silence_ms} ms ({reason})",
+    "line.echoes": "Leitung {line} gibt zurück, was auf ihr gesendet wird",
     "line.chatter": "Leitung {line}: {octets} ungefragte Zeichen",
     "command.done": "Befehl {kind} ist ausgeführt",
     "command.failed": "Befehl {kind} ist gescheitert: {text}",
