@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from protocols.errors import LocalError
 from protocols.line.capture import Record
@@ -19,8 +18,6 @@ from protocols.line.line import CHAR_S, Char, Facts, LineStats
 
 class Diverged(LocalError):
     """The host sends another frame than the one that was recorded; or one more than was recorded."""
-
-    slug: ClassVar[str] = "diverged"
 
 
 @dataclass(slots=True)

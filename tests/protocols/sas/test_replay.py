@@ -83,7 +83,8 @@ def test_on_a_noisy_line_every_door_is_told_once_and_nothing_else():
     events = played("noisy.cap")
     assert of(ExceptionSeen, events) == [door(0x11), door(0x12)] * 6
     assert of(BadReply, events)
-    assert of(Gap, events) == []
+    # Where three answers in a row were damaged, what was in doubt is said; nothing went on over it.
+    assert {gap.reason for gap in of(Gap, events)} <= {"answer-in-doubt"}
 
 
 def test_a_machine_that_was_off_is_told_down_once_and_up_once_and_then_what_happened():
