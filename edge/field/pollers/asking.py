@@ -29,6 +29,8 @@ class Asking:
         self._habits = habits
         self.poller: SasPoller | None = None
         self.confirmed: Callable[[Seat, Slip], None] | None = None
+        self.stranded: Callable[[Seat], None] | None = None
+        "Called about once a second for a machine that waits to be known and is not being asked."
         self.stopping = False
 
     def ask(self, slip: Slip, *, first: bool = False) -> None:
@@ -124,6 +126,10 @@ class Asking:
             if now >= seat.next_snapshot_at and seat.stage in (Stage.ACCEPTED, Stage.READY):
                 seat.next_snapshot_at = now + self._habits.snapshot_every_s
                 self.ask_meters(seat, "interval")
+            if seat.stage is Stage.GREETING and not seat.wire.undurable and not self._desk.asks(seat.asset, Identify):
+                # The books refused what it told (kept as an incident): asked anew, and in the end accepted without.
+                assert self.stranded is not None
+                self.stranded(seat)
             if now >= seat.identity_again_at:
                 seat.identity_again_at = float("inf")
                 self.ask_own(Slip(Identify(seat.asset)), first=True)

@@ -40,6 +40,7 @@ class Greeting:
 
     def __init__(self, asking: Asking, habits: Habits) -> None:
         self._asking = asking
+        asking.stranded = self._stranded
         self._habits = habits
 
     # link -----------------------------------------------------------------------------------------------------------
@@ -78,6 +79,13 @@ class Greeting:
             heard.found.append(Fact("hall.egm.identity.unknown.v1", f"egm/{seat.asset}", at, data))
             seat.identity_again_at = now + IDENTITY_AGAIN_S
             heard.then.append(lambda _written: self._accept(seat))
+
+    def _stranded(self, seat: Seat) -> None:
+        seat.identity_tries += 1
+        if seat.identity_tries < IDENTITY_TRIES:
+            self._asking.ask_own(Slip(Identify(seat.asset)), first=True)
+        else:
+            self._accept(seat)
 
     def _told(self, seat: Seat, identified: Identified, decision: Decision, at: datetime) -> None:
         if seat.features != identified.features or decision.kind != "same":

@@ -335,8 +335,9 @@ class Hearing:
             seat.asset, at, slip.request.serial, slip.command.central, slip.command.command_id, slip.command.kind
         )
 
+        self.asking.finish_unsent(seat)
+
         def then(written: Written) -> None:
-            self.asking.finish_unsent(seat)
             decision = written.identities.get(seat.asset)
             if decision is not None:
                 self._greeting.decided(seat, decision, at)

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from edge.field import entries
+from edge.field.found import IdentityFound
 from edge.field.pollers import greeting
 from edge.field.pollers.seats import Stage
 from simulators.egm.persona import Persona
@@ -263,6 +265,20 @@ async def test_a_machine_that_says_nothing_of_itself_does_not_stop_the_hall(
         hall.machine(17).egm.machine.persona = PLAIN
         await hall.go(90, lambda: "identified" in story(hall))
         assert hall.hearing.seats[17].identity == "right", "asked again later"
+
+
+async def test_a_machine_whose_answer_the_books_refuse_does_not_stop_the_hall_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("a bug of ours")
+
+    monkeypatch.setitem(entries._ENTRIES, IdentityFound, refuse)  # type: ignore[arg-type]  # read-only by its type
+    async with opened(tmp_path, ONE) as hall:
+        hall.happens(17, "open_door")
+        await hall.go(30, lambda: "door.opened" in story(hall))
+        assert list(hall.books.incidents.iterdir()), "what it told is kept beside the books"
+        assert hall.hearing.seats[17].identity == "unknown"
 
 
 # the test of the way, and commands -----------------------------------------------------------------------------------

@@ -31,3 +31,18 @@ def test_the_bare_tables_of_the_tests_are_the_migrations(tmp_path):
     assert [row for row in shape(db) if "_sqlite_migrations" not in row[1]] == shape(bare)
     db.conn.close()
     bare.conn.close()
+
+
+def test_a_hall_of_the_version_before_keeps_its_machines_and_their_meters(tmp_path):
+    db = Database(tmp_path / "hall.db")
+    (hall,) = MIGRATIONS
+    hall.apply(db, stop_before="m002_machines")
+    db.execute("INSERT INTO egms (asset, line, address, serial, registered_at) VALUES (17, 'A', 1, 'SN-1', 'x')")
+    db.conn.commit()
+    assert [step.name for step in hall.pending(db)] == ["m002_machines"]
+    hall.apply(db)
+    assert list(db.execute("SELECT asset, serial, enrolled_serial, base_percentage FROM egms")) == [
+        (17, "SN-1", None, None)
+    ]
+    db.execute("INSERT INTO questions (asset, kind, asked_at) VALUES (17, 'handpay', 'x')")
+    db.conn.close()
