@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from protocols.errors import FrameError
-from protocols.sas.catalog.exception_codes import EXCEPTIONS, RTE_BYTES
+from protocols.sas.catalog.exception_codes import EXCEPTIONS, IDLE_CODES, RTE_BYTES
 from protocols.sas.crc import crc_holds
 from protocols.sas.frame import decode_reply, reply_complete
 from protocols.sas.longpoll import LongPoll, Reply
@@ -18,9 +18,6 @@ from protocols.sas.realtime import EVENT_MARK
 
 BUFFER_MAX = 300
 """A reply is at most 5 + 255 bytes; what comes beyond is counted, not kept."""
-
-IDLE_CODES = (0x00, 0x1F)
-"""No activity; 1F is the older form, still sent by some machines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +61,8 @@ def meaning(poll: LongPoll | None, address: int, request: bytes, heard: bytes, *
         if heard[1] == 0x00 and len(heard) == 2:
             return Busy()
     if poll is None:
-        if len(heard) == 1 and (ended or heard[0] != address):
-            # A lone byte equal to the address may be the head of a frame; the gap tells.
+        if len(heard) == 1 and (ended or heard[0] & 0x7F != address):
+            # A lone byte equal to the address may be the head of a frame, one equal to the poll its echo; the gap tells.
             return Code(heard[0])
         return Bad("bad-length") if ended else None
     if not ended and (len(heard) == 1 or not reply_complete(poll, address, heard)):

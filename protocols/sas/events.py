@@ -58,7 +58,7 @@ class Gap:
     since: float
     until: float
     reason: str
-    "went-on-without-answer, still-without-answer or chirp-may-have-acknowledged."
+    "went-on-without-answer, still-without-answer, answer-in-doubt or chirp-may-have-acknowledged."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,14 @@ class Contested:
     address: int
     second_answers: int
     "How many in the last minute."
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """The line gives back what is sent on it: an adapter or a converter does that. The echo is left out from now on."""
+
+    poll: bytes
+    "The frame that came back."
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,7 @@ SasEvent: TypeAlias = (
     | Missed
     | BadReply
     | Contested
+    | Echo
     | Chirp
     | Stray
     | Finished

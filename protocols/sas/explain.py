@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocols.errors import ProtocolError
-from protocols.sas.answer import IDLE_CODES
-from protocols.sas.catalog.exception_codes import EXCEPTIONS, RTE_BYTES
+from protocols.sas.catalog.exception_codes import EXCEPTIONS, IDLE_CODES, RTE_BYTES
 from protocols.sas.catalog.index import COMPANION, RESERVED, CompanionPoll
 from protocols.sas.crc import crc_holds
 from protocols.sas.frame import BUSY_MARK, NACK_BIT, decode_poll, decode_reply, reply_complete
@@ -95,7 +94,7 @@ class Explainer:
         return Told(data, wakeup, self._address, _cut(f"{whom}{row.name}{': ' + more.hex(' ') if more else ''}"))
 
     def _heard(self, data: bytes, flags: bytes) -> Iterator[Told]:
-        if b"\x01" in flags:
+        if data and b"\x01" in flags:
             yield Told(data, True, data[0] & 0x7F, "chirp: this machine hears no host", fault=True)
             return
         if not self._began:

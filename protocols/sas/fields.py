@@ -52,7 +52,9 @@ class Field(Protocol):
 def take(name: str, data: bytes, at: int, end: int, size: int) -> bytes:
     """The next ``size`` bytes; raises BadLength, naming the field, where fewer are left."""
     if at + size > end:
-        raise BadLength(f"The frame ends inside {name}: {size} bytes are due, {max(0, end - at)} are there.", field=name)
+        raise BadLength(
+            f"The frame ends inside {name}: {size} bytes are due, {max(0, end - at)} are there.", field=name
+        )
     return data[at : at + size]
 
 
@@ -280,9 +282,7 @@ class MeterCodes:
         count, left = divmod(end - at, self.width)
         if left or not 1 <= count <= self.most:
             raise BadLength(f"{self.name} has {end - at} bytes.", field=self.name)
-        return tuple(
-            int.from_bytes(data[i : i + self.width], "little") for i in range(at, end, self.width)
-        ), end
+        return tuple(int.from_bytes(data[i : i + self.width], "little") for i in range(at, end, self.width)), end
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +342,9 @@ def _read_sized(code: int, data: bytes, at: int, end: int) -> tuple[MeterValue, 
 
 def _write_sized(name: str, meter: MeterValue) -> bytes:
     if not 0 <= meter.size <= METER_BYTES_MAX or (meter.value is None) != (meter.size == 0):
-        raise BadField(f"{name}: a meter has 1 to {METER_BYTES_MAX} bytes and a value, or neither: {meter}.", field=name)
+        raise BadField(
+            f"{name}: a meter has 1 to {METER_BYTES_MAX} bytes and a value, or neither: {meter}.", field=name
+        )
     return bytes([meter.size]) + (b"" if meter.value is None else write_bcd(name, meter.value, meter.size))
 
 
@@ -374,7 +376,9 @@ class TabledMeters:
             code = data[at]
             size = self.sizes.get(code)
             if size is None:
-                raise BadField(f"{self.name}: meter {code:02X} is not in the table, its size is unknown.", field=self.name)
+                raise BadField(
+                    f"{self.name}: meter {code:02X} is not in the table, its size is unknown.", field=self.name
+                )
             raw = take(f"meter {code:02X}", data, at + 1, end, size)
             found.append(MeterValue(code, size, read_bcd(f"meter {code:02X}", raw)))
             at += 1 + size

@@ -9,17 +9,19 @@ from collections.abc import Sequence
 
 from protocols.errors import NotNow
 from protocols.line.line import Char
-from protocols.sas.answer import BUFFER_MAX, IDLE_CODES, Bad, Busy, Code, EventFrame, meaning
-from protocols.sas.catalog.exception_codes import EXCEPTIONS
+from protocols.sas.answer import BUFFER_MAX, Bad, Busy, Code, EventFrame, meaning
+from protocols.sas.catalog.exception_codes import EXCEPTIONS, IDLE_CODES
 from protocols.sas.catalog.index import poll as long_poll
 from protocols.sas.conversations.base import Answer, Poll
-from protocols.sas.events import NOTHING, BadReply, Contested, ExceptionSeen, Gap, Missed, SasEvent
+from protocols.sas.events import NOTHING, BadReply, Contested, Echo, ExceptionSeen, Gap, Missed, SasEvent
 from protocols.sas.link import Link, LinkState
 from protocols.sas.longpoll import Reply
 from protocols.sas.tries import Tries
 from protocols.sas.unasked import TOLD_MAX
 
 RTE_OFF = Poll(long_poll(0x0E), {"enable": 0})
+LATE_WITHIN_S = 1.0
+"""An answer to an earlier try comes within this, or never."""
 SECOND_WITHIN_S = 0.025
 """A machine begins to answer within 20 ms; a second machine at its address does so too."""
 
@@ -71,13 +73,18 @@ class Hearing(Tries):
             return events or NOTHING
         link = self._out()
         self.awaiting = False
+        self._nothing_came(link, events)
+        self._try_again("silent", now, events)
+        return events or NOTHING
+
+    def _nothing_came(self, link: Link, events: list[SasEvent]) -> None:
         link.misses += 1
         reported = link.state in (LinkState.UP, LinkState.SHAKY)
         self._missed(link)
         if reported:
             events.append(Missed(link.address, self._tries))
-        self._try_again("silent", now, events)
-        return events or NOTHING
+        if self._noise and self._poll is None and link.state is not LinkState.DOWN:
+            self._unsure = True
 
     def _hear_unasked(self, value: int, wakeup: bool, now: float, events: list[SasEvent]) -> None:
         silent = self._silent_until is not None
@@ -129,9 +136,21 @@ class Hearing(Tries):
 
     def _weigh(self, now: float, events: list[SasEvent], *, ended: bool) -> None:
         link = self._out()
-        what = meaning(self._poll, link.address, self._turn.data, bytes(self._buffer), ended=ended)
+        heard = self._without_echo(bytes(self._buffer))
+        if not heard:
+            if ended:
+                self._buffer.clear()
+                self.awaiting = False
+                self._quick = None
+                self._nothing_came(link, events)
+                self._try_again("silent", now, events)
+            return
+        what = meaning(self._poll, link.address, self._turn.data, heard, ended=ended)
         if what is None:
             return
+        if self._look_for_echo(what, heard, events):
+            heard = heard[len(self._turn.data) :]
+            what = meaning(self._poll, link.address, self._turn.data, heard, ended=True) or what
         self.awaiting = False
         self._quick = None
         data = bytes(self._buffer[:TOLD_MAX])
@@ -152,36 +171,72 @@ class Hearing(Tries):
         elif what.status == "busy":
             self._busy(link, now, events)
         else:
-            self._long_answer(link, what, now, events)
+            self._long_answer(link, what, heard, now, events)
+
+    def _without_echo(self, heard: bytes) -> bytes:
+        """On a line that echoes: what follows the poll itself."""
+        poll = self._turn.data
+        if not self._echoes or not heard.startswith(poll[: len(heard)]):
+            return heard
+        return heard[len(poll) :]
+
+    def _look_for_echo(self, what: object, heard: bytes, events: list[SasEvent]) -> bool:
+        """Several answers in a row begin with the poll and make no sense as they are; or, later, none does any more.
+
+        True: just found out."""
+        poll = self._turn.data
+        if self._echoes:
+            came_back = bytes(self._buffer).startswith(poll)
+            self._echo_signs = self._rules.echo_after if came_back else self._echo_signs - 1
+            self._echoes = self._echo_signs > 0
+            return False
+        if isinstance(what, Bad) and len(heard) > len(poll) and heard.startswith(poll):
+            self._echo_signs += 1
+            if self._echo_signs >= self._rules.echo_after:
+                self._echoes = True
+                events.append(Echo(poll))
+                return True
+        elif not isinstance(what, Bad):
+            self._echo_signs = 0
+        return False
 
     def _general_answer(self, link: Link, code: int, now: float, events: list[SasEvent]) -> None:
-        if (self._codes or self._needs_confirming(code)) and code not in self._codes:
+        if (self._codes or self._needs_confirming(link, code, now)) and code not in self._codes:
             if self._codes:
                 self._count_bad(link, "unconfirmed", bytes((*self._codes, code)), events)
             self._codes.append(code)
             self._try_again("damaged" if len(self._codes) > 1 else "unconfirmed", now, events)
             return
         self._heard(link, now, events)
+        if any(other != code and other not in IDLE_CODES for other in self._codes):
+            self._unsure = True
+        self._tell_doubt(link, now, events)
         if code in IDLE_CODES:
             link.proven()
             link.doubt.clear()
         else:
-            self._exception(link, code, b"", events)
+            is_late = code == link.late_code and now < link.late_until
+            self._exception(link, code, b"", events, doubtful=is_late)
+            if self._met_silence:
+                link.late_code, link.late_until = code, now + LATE_WITHIN_S
         self._answered(now)
 
-    def _needs_confirming(self, code: int) -> bool:
-        """One byte without check sum: on a noisy line, or where no machine should say this, it must come twice."""
-        if self._confirms_always:
-            return True
-        if code not in EXCEPTIONS and code not in IDLE_CODES:
-            return True
-        return self._noise > 0 and self._rules.confirm == "noisy"
+    def _needs_confirming(self, link: Link, code: int, now: float) -> bool:
+        """One byte without check sum: on a noisy line, or where no machine should say this, it must come twice.
 
-    def _exception(self, link: Link, code: int, data: bytes, events: list[SasEvent]) -> None:
+        So must what an earlier try of the last poll may only now be answering."""
+        if self._confirms_always or (code == link.late_code and now < link.late_until):
+            return True
+        if code not in IDLE_CODES and (self._rules.confirm == "exceptions" or code not in EXCEPTIONS):
+            return True
+        return self._noise > 0 and self._rules.confirm != "never"
+
+    def _exception(self, link: Link, code: int, data: bytes, events: list[SasEvent], *, doubtful: bool = False) -> None:
         link.exceptions += 1
         known = EXCEPTIONS.get(code)
         queued = known is not None and known.klass == "Q"
-        events.append(ExceptionSeen(link.address, code, link.judge(code, queued=queued), data))
+        doubtful = link.judge(code, queued=queued) or doubtful
+        events.append(ExceptionSeen(link.address, code, doubtful, data))
         self._calm = False
 
     def _event_frame(self, link: Link, frame: EventFrame, now: float, events: list[SasEvent]) -> None:
@@ -198,8 +253,13 @@ class Hearing(Tries):
         # A talk keeps its poll and asks again after another frame has acknowledged this one.
         self._answered(now)
 
-    def _long_answer(self, link: Link, reply: Reply, now: float, events: list[SasEvent]) -> None:
+    def _long_answer(self, link: Link, reply: Reply, heard: bytes, now: float, events: list[SasEvent]) -> None:
         talk, poll = self._talk, self._poll
+        if self._noise and poll is not None and poll.consumes and heard != self._once_read:
+            # Its acknowledgement deletes it in the machine: on a noisy line it is read twice alike before that.
+            self._once_read = heard
+            self._try_again("unconfirmed", now, events)
+            return
         self._heard(link, now, events)
         link.proven()
         link.proof_strikes = link.greeted_in_vain = 0
@@ -241,6 +301,8 @@ class Hearing(Tries):
     def _bad_reply(self, link: Link, slug: str, data: bytes, now: float, events: list[SasEvent]) -> None:
         self._count_bad(link, slug, data, events)
         self._missed(link)
+        if self._poll is None:
+            self._unsure = True
         self._try_again("damaged", now, events)
 
     def _count_bad(self, link: Link, slug: str, data: bytes, events: list[SasEvent]) -> None:

@@ -180,6 +180,7 @@ class Host(Hearing):
         self._calm = False
         for link in self._links.values():
             self._abandon(link, self._pending)
+            self._tell_doubt(link, now, self._pending, at_once=True)
         if not self.awaiting and self._silent_until is None:
             self._due = now
 

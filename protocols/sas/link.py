@@ -93,6 +93,7 @@ class Link:
         "busy",
         "chores",
         "doubt",
+        "doubt_told_at",
         "exceptions",
         "gap_missed",
         "gap_since",
@@ -102,6 +103,8 @@ class Link:
         "interval_s",
         "last_heard_at",
         "last_was_long",
+        "late_code",
+        "late_until",
         "misses",
         "misses_in_row",
         "nacks",
@@ -118,6 +121,8 @@ class Link:
         "talks",
         "turn",
         "unproven",
+        "unsure_since",
+        "unsure_until",
     )
 
     def __init__(
@@ -155,6 +160,11 @@ class Link:
         self.greeted_in_vain = 0
         self.round_at = 0.0
         self.asked_since: float | None = None
+        self.unsure_since: float | None = None
+        self.unsure_until = 0.0
+        self.doubt_told_at = float("-inf")
+        self.late_code = NO_CODE
+        self.late_until = 0.0
         self.second_answers = 0
         self.second_since = 0.0
 

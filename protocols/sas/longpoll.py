@@ -103,7 +103,9 @@ def write_fields(fields: tuple[Field, ...], values: Values, *, counted: bool) ->
     known = {one.name for one in fields}
     for name in values:
         if name not in known:
-            raise BadField(f"There is no field {name!r} here; there are {', '.join(sorted(known)) or 'none'}.", field=name)
+            raise BadField(
+                f"There is no field {name!r} here; there are {', '.join(sorted(known)) or 'none'}.", field=name
+            )
     out = bytearray()
     for one in fields:
         if one.name in values:

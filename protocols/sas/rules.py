@@ -54,13 +54,16 @@ class LineRules:
     valid_answers_for_up: int = 3
     misses_for_down: int = 10
     "Together with 5 s without a valid answer; a lone miss is legal, reels may be spinning."
-    noisy_polls: int = 50
-    """After a damaged reply the line counts as noisy for so many polls: answers to general polls are confirmed by the
-    same poll again."""
+    noisy_polls: int = 200
+    """After a damaged reply, or one that did not come from a machine that is there, the line counts as noisy for so many
+    polls: answers to general polls are confirmed by the same poll again."""
+    echo_after: int = 2
+    "So many answers in a row that begin with the poll itself say that the line echoes; the echo is left out from then on."
     contested_after: int = 10
     """So many second answers to one address within a minute say that two machines share it; fewer are noise or an echo."""
-    confirm: Literal["never", "noisy", "always"] = "noisy"
-    "When a general-poll answer, one byte without check sum, is asked for twice (rule 31)."
+    confirm: Literal["never", "noisy", "exceptions", "always"] = "noisy"
+    """When a general-poll answer, one byte without check sum, is asked for twice (rule 31). "exceptions": every exception,
+    on any line, and on a noisy one every answer; for lines where the first damaged byte must not pass either."""
     prove: bool = True
     """After an exception a long poll is sent before the next general poll: its answer proves that the acknowledgement
     was heard."""

@@ -22,8 +22,8 @@ from math import inf
 
 from protocols.errors import BadRequest, NotNow
 from protocols.line.line import Char
-from protocols.sas.answer import BUFFER_MAX, IDLE_CODES, Bad, Busy, Code, EventFrame, Meaning, meaning
-from protocols.sas.catalog.exception_codes import RTE_BYTES
+from protocols.sas.answer import BUFFER_MAX, Bad, Busy, Code, EventFrame, Meaning, meaning
+from protocols.sas.catalog.exception_codes import IDLE_CODES, RTE_BYTES
 from protocols.sas.catalog.index import poll as long_poll
 from protocols.sas.events import NOTHING, SasEvent
 from protocols.sas.frame import encode_poll, general_poll

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf
 
+from protocols.sas.catalog.exception_codes import IDLE_CODES
 from protocols.sas.conversations.base import Answer, Silence, Talk
 from protocols.sas.events import Finished, Gap, LinkDown, LinkUp, Outcome, SasEvent, SilenceBegan, SilenceEnded
 from protocols.sas.link import Happening, Link, LinkState
@@ -19,6 +20,8 @@ from protocols.sas.turn import RESYNC
 from protocols.sas.unasked import Unasked
 
 UP = LinkState.UP
+
+DOUBTS_TOGETHER_S = 10.0
 
 ALMOST_DOWN_S = 0.9 * LINK_DOWN_S
 """After so long without a frame a machine with a fast clock may have declared its link down already."""
@@ -55,6 +58,14 @@ class Tries:
         self._once: Link | None = None
         "Who answered the last poll, no try of it having met silence, until something else comes."
         self._met_silence = False
+        self._once_read: bytes | None = None
+        "On a noisy line: an answer that will be deleted by its acknowledgement, as it came first."
+        self._unsure = False
+        """An answer to the general poll that is out was heard and not understood. The repeat that asks for it again may be
+        damaged too, and then acknowledges it: what it told is lost, and the doubt is told as a gap."""
+        self._echo_signs = 0
+        self._echoes = False
+        "What we send comes back to us: some converters do that."
         self._refusals = 0
         self._codes: list[int] = []
         self._sent_at = now
@@ -121,7 +132,8 @@ class Tries:
 
     def _forget_poll(self) -> None:
         self._link = self._quick = self._talk = None
-        self._met_silence = False
+        self._met_silence = self._unsure = False
+        self._once_read = None
         self._poll = None
         self._codes.clear()
         self._buffer.clear()
@@ -132,6 +144,7 @@ class Tries:
         link.misses_in_row = 0
         link.rounds = 0
         link.asked_since = None
+        self._babble_since = None
         link.heard_in_row += 1
         if link.gap_since is not None:
             if link.gap_missed:
@@ -179,6 +192,9 @@ class Tries:
         """The tries are over. What the acknowledgement could delete is protected by silence, or told as a Gap."""
         link, poll = self._out(), self._poll
         consumes = poll is None or poll.consumes or link.real_time
+        if any(code not in IDLE_CODES for code in self._codes):
+            self._unsure = True
+        self._tell_doubt(link, now, events)
         greeted = poll is not None and self._talk is None and not link.accepted
         self._failed_chore(link)
         self._drop_poll(why, now, events)
@@ -202,6 +218,22 @@ class Tries:
             if link.state is LinkState.DOWN:
                 link.next_at = now + self._rules.slow_poll_s
         self._due = max(now + self._turnaround_s, self._quiet_until)
+
+    def _tell_doubt(self, link: Link, now: float, events: list[SasEvent], *, at_once: bool = False) -> None:
+        """The first doubt is told at once; those of the next seconds together, or a bad line would tell little else."""
+        if self._unsure:
+            self._unsure = False
+            # On a shared line a damaged poll may have been another machine's: what that one told is in doubt as well.
+            for other in self._links.values():
+                if other is link or other.state is not LinkState.DOWN:
+                    other.unsure_until = now
+                    if other.unsure_since is None:
+                        other.unsure_since = self._first_try_at
+        since = link.unsure_since
+        if since is not None and (at_once or now >= link.doubt_told_at + DOUBTS_TOGETHER_S):
+            link.unsure_since = None
+            link.doubt_told_at = now
+            events.append(Gap(link.address, since, link.unsure_until, "answer-in-doubt"))
 
     def _failed_chore(self, link: Link) -> None:
         if self._poll is None or self._talk is not None:
@@ -250,6 +282,7 @@ class Tries:
         self._due = now
 
     def _give_link_up(self, link: Link, events: list[SasEvent]) -> None:
+        self._tell_doubt(link, link.unsure_until, events, at_once=True)
         if link.happened(Happening.GAVE_UP):
             self._abandon(link, events)
             events.append(LinkDown(link.address, link.last_heard_at, link.misses_in_row))

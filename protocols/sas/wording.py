@@ -201,7 +201,9 @@ def _game(values: Said) -> str:
 
 
 _REQUESTS: Mapping[int, Callable[[Said], str]] = {
-    0x0E: lambda values: "off" if values["enable"] == 0 else "on" if values["enable"] == 1 else f"{values['enable']:02X}",
+    0x0E: lambda values: (
+        "off" if values["enable"] == 0 else "on" if values["enable"] == 1 else f"{values['enable']:02X}"
+    ),
     0xB0: _inside_asked,
     0xB6: lambda values: _COLLECT_ASKED.get(values["status"], f"status {values['status']:02X}"),
     0xB7: _numbers_asked,

@@ -9,7 +9,8 @@ import pytest
 from protocols.line.line import Char
 from protocols.sas.catalog.index import poll as long_poll
 from protocols.sas.conversations.control import Control, Done
-from protocols.sas.events import BadReply, Chirp, ExceptionSeen, Finished, LinkDown, SilenceBegan, Stray
+from protocols.sas.conversations.handpay import ReadHandpay
+from protocols.sas.events import BadReply, Chirp, Echo, ExceptionSeen, Finished, Gap, LinkDown, SilenceBegan, Stray
 from protocols.sas.host import Start
 from protocols.sas.rules import LineRules
 from tests.support.playbook import Playbook, with_crc
@@ -24,8 +25,10 @@ def noisy(**more) -> Playbook:
     talk = Playbook(**more).idle_until_up()
     talk.expect_send("81").answer("11 13").quiet()
     assert talk.expect(BadReply).slug == "bad-length"
-    talk.expect_send("81").answer("00").expect_send("81").answer("00").expect_send("80").expect_no_event()
-    return talk
+    talk.expect_send("81").answer("00").expect_send("81").answer("00").expect_send("80")
+    # What the damaged answer told is not known: had the repeat been damaged too, it would have acknowledged it.
+    assert [gap.reason for gap in talk.told(Gap)] == ["answer-in-doubt"]
+    return talk.expect_no_event()
 
 
 def test_on_a_noisy_line_an_exception_is_reported_when_the_machine_has_said_it_twice():
@@ -219,3 +222,82 @@ def test_a_machine_that_does_not_know_the_switch_is_not_asked_for_ever():
         elif frame != "80":
             talk.silence()
     assert sum(frame.startswith("01 0e") for _, frame in talk.wire) == 3
+
+
+# echo, late answers, doubt ------------------------------------------------------------------------------------------
+
+
+def test_a_line_that_gives_back_what_is_sent_is_told_and_its_echo_is_no_exception():
+    talk = Playbook().idle_until_up()
+    for _ in range(talk.rules.echo_after):
+        talk.expect_send("81").answer("81 00")
+        if talk.host.awaiting:
+            talk.quiet()
+    assert talk.told(Echo) == [Echo(poll=b"\x81")]
+    # The last of them is understood, and asked for again because the line has had errors.
+    talk.expect_send("81").answer("81 00").expect_send("80")
+    talk.expect_send("81").answer("81").answer("11", after_s=0.004).expect_send("81").answer("81 11")
+    assert talk.told(ExceptionSeen) == [ExceptionSeen(address=1, code=0x11)]
+
+
+def test_a_lone_81_of_machine_1_is_its_exception_where_nothing_else_echoes():
+    talk = Playbook().idle_until_up()
+    talk.expect_send("81").answer("81").expect_no_event()
+    talk.quiet().expect_event(ExceptionSeen(address=1, code=0x81))
+
+
+def test_an_echo_alone_is_silence_and_not_an_exception():
+    talk = Playbook().idle_until_up()
+    for _ in range(talk.rules.echo_after):
+        talk.expect_send("81").answer("81 00")
+        if talk.host.awaiting:
+            talk.quiet()
+    talk.expect_send("81").answer("81 00").expect_send("80")
+    talk.expect_send("81").answer("81")
+    misses = talk.host.stats(1).misses
+    talk.quiet()
+    assert talk.host.stats(1).misses == misses + 1
+    assert talk.told(ExceptionSeen) == []
+
+
+def test_an_answer_to_an_earlier_try_that_comes_to_the_next_poll_is_asked_again_and_flagged():
+    talk = Playbook().idle_until_up()
+    talk.expect_send("81").silence().expect_send("81").answer("11")
+    assert talk.told(ExceptionSeen) == [ExceptionSeen(address=1, code=0x11)]
+    talk.expect_send("80").expect_send("01 1A").answer(with_crc("01 1A 00 00 00 00")).expect_send("80")
+    # The answer to the first try, 0.4 s late.
+    talk.expect_send("81").answer("11").expect_send("81").answer("00").expect_send("81").answer("00")
+    assert talk.told(ExceptionSeen) == []
+
+
+def test_a_damaged_answer_and_what_followed_it_are_a_gap_and_further_doubts_come_together():
+    talk = Playbook().idle_until_up()
+    began = talk.now
+    for _ in range(30):
+        while talk.next_frame() != "81":
+            pass
+        talk.answer("11 13").quiet()
+        talk.expect_send("81").answer("00").expect_send("81").answer("00")
+    gaps = talk.told(Gap)
+    assert len(gaps) == 1 + int((gaps[-1].until - gaps[0].until) // 10)
+    assert all(gap.reason == "answer-in-doubt" and began <= gap.since < gap.until for gap in gaps)
+
+
+def test_a_line_may_be_set_to_confirm_every_exception_and_only_those():
+    talk = Playbook(rules=LineRules(confirm="exceptions")).idle_until_up()
+    talk.expect_send("81").answer("00").expect_send("80")
+    talk.expect_send("81").answer("11").expect_no_event()
+    talk.expect_send("81").answer("11").expect_event(ExceptionSeen(address=1, code=0x11))
+
+
+def test_on_a_noisy_line_an_answer_that_is_deleted_by_its_acknowledgement_is_read_twice_before_that():
+    talk = noisy()
+    record = with_crc("01 1B 00 00 00 00 00 50 00 00 00 00" + " 00" * 10)
+    talk.host.begin(1, ReadHandpay())
+    while (frame := talk.next_frame()) != "01 1b":
+        if talk.host.awaiting:
+            talk.answer("00")
+    assert frame == "01 1b"
+    talk.answer(record).expect_send("01 1B").answer(record)
+    (finished,) = talk.told(Finished)
+    assert finished.outcome.ok

@@ -95,6 +95,7 @@ def test_a_general_poll_answered_with_a_wrong_check_sum_event_frame_three_times_
     for _ in range(3):
         talk.expect_send("81").answer("01 FF 11 14 A5")  # 14 A4 would be right
         assert talk.expect(BadReply).slug == "bad-crc"
+    assert talk.expect(Gap).reason == "answer-in-doubt"
     talk.expect(SilenceBegan)
 
 
@@ -117,6 +118,9 @@ def test_a_poll_whose_answer_cannot_be_consumed_is_given_up_with_80_and_without_
     talk.silence()
     for _ in range(2):
         talk.expect_send("01 1F").silence()
+    talk.expect_send("80").expect_send("81").answer("00").expect_send("80")
+    for _ in range(3):
+        talk.expect_send("01 54").silence()
     assert talk.told(Finished) == [Finished(address=1, token=1, outcome=NoAnswer())]
     assert talk.told(SilenceBegan) == []
 
