@@ -48,6 +48,7 @@ from protocols.sas.events import (
     BadReply,
     Chirp,
     Contested,
+    Echo,
     ExceptionSeen,
     Finished,
     Gap,
@@ -285,6 +286,10 @@ class Hearing:
         data: dict[str, Json] = {"asset": seat.asset, "line": wire.name, "second_answers": max(1, event.second_answers)}
         heard.found.append(Fact("hall.egm.address.contested.v1", f"egm/{seat.asset}", at, data))
 
+    def _echo(self, wire: Wire, event: Echo, at: datetime, _now: float, heard: Heard) -> None:
+        data: dict[str, Json] = {"line": wire.name, "sample": event.poll[:64].hex()}
+        heard.found.append(Fact("hall.line.echoes.v1", f"line/{wire.name}", at, data))
+
     def _finished(self, wire: Wire, event: Finished, at: datetime, now: float, heard: Heard) -> None:
         seat = self._by_place.get((wire.name, event.address))
         slip = None if seat is None else self.asking.finish(seat, event.token)
@@ -390,6 +395,7 @@ _HANDLERS: Mapping[type, Callable[..., None]] = {
     Missed: Hearing._counted,
     BadReply: Hearing._counted,
     Contested: Hearing._contested,
+    Echo: Hearing._echo,
     Chirp: Hearing._counted,
     Stray: Hearing._stray,
     Finished: Hearing._finished,

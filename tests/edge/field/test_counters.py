@@ -22,6 +22,13 @@ def rounds_of(hall: SmallHall) -> Rounds:
     )  # fmt: skip
 
 
+def show(rounds: Rounds) -> None:
+    """What a second of rounds shows: machines in slices, one at each look."""
+    rounds.refresh()
+    for _ in range(20):
+        rounds.look()
+
+
 def spoil(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     """The next so many frames of a machine lose one bit of their check sum on the way."""
     receive, left = WiredEgm.receive, [times]
@@ -42,7 +49,7 @@ async def test_com_14_each_kind_of_trouble_is_counted_by_itself(
     async with opened(tmp_path, {"A": [17], "B": [18]}) as hall:
         await hall.up(17, 18)
         rounds = rounds_of(hall)
-        rounds.refresh()
+        show(rounds)
         machine, before = hall.machine(17), hall.board.egms[17]
         unanswered = hall.board.egms[18].misses  # what it does not know it is silent to
         counted = (before.bad_crc, before.busy, before.nacks, before.misses)
@@ -50,7 +57,7 @@ async def test_com_14_each_kind_of_trouble_is_counted_by_itself(
         hall.happens(17, "open_door")
         await hall.up(17)
         await hall.go(2)
-        rounds.refresh()
+        show(rounds)
         assert hall.board.egms[17].bad_crc == counted[0] + 2
         assert hall.board.egms[17].bad_replies == hall.board.egms[17].bad_crc + hall.board.egms[17].bad_other
 
@@ -71,7 +78,7 @@ async def test_com_14_each_kind_of_trouble_is_counted_by_itself(
         await hall.go(1)
         machine.end.send(b"\xaa", wakeup=False, now=hall.now)
         await hall.go(1.5)
-        rounds.refresh()
+        show(rounds)
         now = hall.board.egms[17]
         assert now.busy > counted[1]
         assert now.nacks > counted[2]
@@ -87,10 +94,10 @@ async def test_how_far_a_machine_has_come_and_what_it_does_not_know_stands_besid
     persona = Persona(unsupported_polls=frozenset({0xA4}))
     async with opened(tmp_path, {"A": [17]}, personas={17: persona}) as hall:
         rounds = rounds_of(hall)
-        rounds.refresh()
+        show(rounds)
         assert (hall.board.egms[17].stage, hall.board.egms[17].identity) == ("down", "unknown")
         await hall.up(17)
-        rounds.refresh()
+        show(rounds)
         state = hall.board.egms[17]
         assert (state.stage, state.identity) == ("ready", "right")
         assert 0xA4 in state.unsupported_polls, "this machine has no cash-out limit to tell"

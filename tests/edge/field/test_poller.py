@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import pytest
+
 from protocols.sas.rules import LineRules
+from simulators.egm.wired import WiredEgm
 from tests.edge.field.small_hall import SmallHall, opened
 
 SINGLE = {"A": [17], "B": [18]}
@@ -248,3 +251,21 @@ async def test_where_a_hall_would_rather_go_on_than_be_silent_the_gap_is_told(tm
         assert hall.books.events("hall.egm.data.gap")[0]["data"]["asset"] == 18
         await hall.go(1)
         assert len([data for data in hall.sent("A", began) if data == "81"]) > 5, "its neighbours are served"
+
+
+async def test_a_line_that_gives_back_what_is_sent_is_told_once_and_its_machine_is_heard(tmp_path: Path) -> None:
+    async with opened(tmp_path, {"A": [17]}) as hall:
+        await begun(hall)
+        end = hall.machine(17).end
+        receive = WiredEgm.receive
+
+        def echoed(egm: WiredEgm, value: int, wakeup: bool, now: float) -> tuple[bytes, bool] | None:
+            end.send(bytes([value]), wakeup=False, now=now)
+            return receive(egm, value, wakeup, now)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(WiredEgm, "receive", echoed)
+            await hall.go(30, lambda: hall.books.events("hall.line.echoes") != [])
+            hall.happens(17, "open_door")
+            await hall.go(20, lambda: "door.opened" in kinds_of(hall, 17))
+        assert [event["data"]["line"] for event in hall.books.events("hall.line.echoes")] == ["A"]
