@@ -97,6 +97,8 @@ class LineState:
     bad_replies: int = 0
     stray_bytes: int = 0
     reopened: int = 0
+    port: dict[str, Json] = field(default_factory=dict)
+    "What the port could be told and what not: latency, parity, who holds it."
     cycle_ms: int | None = None
     "How long the last round over all its machines took."
 

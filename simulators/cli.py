@@ -75,9 +75,7 @@ _HALL_OPTIONS = (
     click.option("--book", type=FILE, help="The machines' books, written at the end."),
     click.option("--control", type=FILE, help="Unix socket that takes JSON lines."),
     click.option("--control-port", type=int, help="The same on a loopback port."),
-    click.option(
-        "--gateway-config", type=FILE, help="Write the gateway's [[line]] and [[egm]] here."
-    ),
+    click.option("--gateway-config", type=FILE, help="Write the gateway's [[line]] and [[egm]] here."),
     FOR,
     JSON,
 )
@@ -114,6 +112,7 @@ def hall(scenario: Path, seed: int | None, speed: float | None, **how: Any) -> N
 @click.option("--listen", default="127.0.0.1:4001", help="HOST:PORT of the tcp9 socket.")
 @click.option("--asset", type=int, default=100401, help="Asset number of the first machine.")
 @click.option("--machines", type=click.IntRange(1, 127), default=1, help="So many on this one line, from address 1.")
+@click.option("--persona", default="plain", help="A model of ours: plain, slow, sas5, multi_game ...")
 @click.option("--games", type=float, default=10.0, help="Games a minute.")
 @click.option("--events", type=float, default=2.0, help="Doors, tilts and other exceptions a minute.")
 @_hall_options
@@ -121,6 +120,7 @@ def egm(
     listen: str,
     asset: int,
     machines: int,
+    persona: str,
     games: float,
     events: float,
     seed: int | None,
@@ -128,16 +128,20 @@ def egm(
     **how: Any,
 ) -> None:
     """One slot machine, or several on one line."""
-    from simulators.floor import read
+    from simulators.floor import BadFloor, read
 
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
         raise click.BadParameter(f"{listen} is not HOST:PORT", param_hint="--listen")
     told: dict[str, Any] = {"machines": machines, "first_asset": asset, "host": host, "base_port": int(port)}
-    told |= {"lines": 1, "games_per_minute": games, "events_per_minute": events}
+    told |= {"persona": persona, "lines": 1, "games_per_minute": games, "events_per_minute": events}
     if machines > 1:
         told["shared"] = [machines]
-    _open_hall(_changed(read({"hall": told}), seed, speed), **how)
+    try:
+        floor = read({"hall": told})
+    except BadFloor as wrong:
+        raise click.ClickException(str(wrong)) from wrong
+    _open_hall(_changed(floor, seed, speed), **how)
 
 
 @sim.command("gateway-config")

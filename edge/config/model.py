@@ -84,6 +84,22 @@ class LineSettings(Table):
     "Each machine is asked this often; 40 only where the machines allow it."
     baud: Literal[19200, 9600] = 19200
     "Serial SAS lines only."
+    gap_ms: float = Field(default=1.5, ge=0, le=4.5)
+    "tty: silence after the first byte of a frame, in which parity is switched."
+    wakeup_by: Literal["mark_space", "two_stop_bits", "even_parity"] = "mark_space"
+    "tty: the last two only for boards that ignore the ninth bit."
+    dtr: bool = True
+    "tty: some level converters live on it."
+    rts: bool = True
+    "tty: the same."
+    wakeup_by_server: bool = False
+    "tcp: the device server sets the wake-up bit itself."
+    parity_proven: bool = False
+    "rfc2217: mark and space were seen on the server's wire."
+    deaf_after_s: int = Field(default=120, ge=0, le=86_400)
+    "A port that sends so long and hears nothing is opened anew; 0: never."
+    confirm: Literal["noisy", "exceptions", "always"] = "noisy"
+    "Which answers without a check sum must come twice: those of a line with errors, every exception, or all."
     reply_within_ms: int = Field(default=50, ge=5, le=2000)
     "How long the first byte of an answer may take, from the end of the question; add the way of a device server."
     silence_ms: int = Field(default=5300, ge=5050, le=60_000)

@@ -27,6 +27,7 @@ from edge.field.commands.dispatch import CommandKey, Dispatch
 from edge.field.desk import Desk
 from edge.field.found import Found
 from edge.field.journal import Journal, Written
+from edge.field.pollers.exact import ExactSelector
 from edge.field.pollers.hearing import Habits, Hearing
 from edge.field.pollers.sas import SasPoller, Wire
 from edge.field.pollers.supervisor import Supervisor, not_open
@@ -40,7 +41,7 @@ from edge.rules.gaming_day import GamingDays
 from edge.rules.meters import Pace
 from edge.seam.server import SeamServer
 from edge.store.markers import mark_clean
-from protocols.line.line import Line
+from protocols.line.line import Line, LineStats
 from protocols.line.line import LineSettings as WireSettings
 from protocols.line.open import open_line
 from protocols.sas.host import Host, Start
@@ -52,6 +53,9 @@ from sync.writer import Writer
 
 STOP_LINES_WITHIN_S = 1.2
 """Of the 2 s a stop may take: so long the lines may need to finish their poll and send the 80 that acknowledges it."""
+
+LINES_TOLD = 256
+"""Names of lines in one event at most; there is a count beside them."""
 
 SWITCH_S = 0.0005
 """The writer's thread gives the interpreter back to the tick within this (5 ms by default: one missed byte gap)."""
@@ -161,6 +165,7 @@ class Field:
             self.dispatch.resume(inbox.open_commands(reader))
         self._tell_started(unclean)
         answers = Answers(self.journal, self.writer, self.dispatch, self.poller, self.supervisor)
+        answers.scanning.openers = {line.name: _opener(line) for line in settings.lines if line.is_sas and line.enabled}
         socket = Path(settings.gateway.run_directory) / "field.sock"
         self.seam = SeamServer(socket, answers, self.board, _version(), on_bug=_note_bug)
         answers.dropped = self.seam.dropped
@@ -218,6 +223,7 @@ class Field:
                 reply_within_s=line.reply_within_ms / 1000,
                 silence_s=line.silence_ms / 1000,
                 after_three_tries=line.after_three_tries,
+                confirm=line.confirm,
                 greet=True,
                 # Each line a slightly other period: lines that fell due together drift apart again, no tick stays crowded.
                 phase_slack_s=0.001 + 0.002 * (place * 618 % 1000) / 1000,
@@ -252,7 +258,8 @@ class Field:
                     game_id=machine.identity.game_id,
                     generation=machine.generation,
                 )
-            self.supervisor.add(wire, _opener(line), [machine.asset for machine in here])
+            assets = [machine.asset for machine in here]
+            self.supervisor.add(wire, _opener(line), assets, deaf_after_s=line.deaf_after_s)
         return unclean
 
     def _tell_started(self, unclean: list[str]) -> None:
@@ -260,7 +267,8 @@ class Field:
         data: dict[str, Json] = {
             "version": _version(),
             "last_stop": last,
-            "lines_unclean": list(unclean),
+            "lines_unclean": unclean[:LINES_TOLD],
+            "lines_unclean_count": len(unclean),
             "clock": self.clock.quality(),
             "sqlite": sqlite3.sqlite_version,
         }
@@ -335,8 +343,19 @@ class Field:
 
 
 def _opener(line: LineSettings) -> Callable[[float], Line]:
+    stats = LineStats()
+    wire = WireSettings(
+        baud=line.baud,
+        gap_s=line.gap_ms / 1000,
+        wakeup_by=line.wakeup_by,
+        dtr=line.dtr,
+        rts=line.rts,
+        wakeup_by_server=line.wakeup_by_server,
+        parity_proven=line.parity_proven,
+    )
+
     def open_it(now: float) -> Line:
-        return open_line(line.url, name=line.name, settings=WireSettings(baud=line.baud), now=now)
+        return open_line(line.url, name=line.name, settings=wire, now=now, stats=stats)
 
     return open_it
 
@@ -361,4 +380,5 @@ def run(settings: Settings) -> int:
     except (SecondField, StoreError, OSError, sqlite3.Error) as error:
         print(f"hall-edge field: {error}", file=sys.stderr)
         return exit_codes.STORAGE
-    return asyncio.run(Field(settings, books).run())
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(ExactSelector())) as runner:
+        return runner.run(Field(settings, books).run())

@@ -11,6 +11,7 @@ from edge.clock import Clock, stamp
 from edge.field.commands.dispatch import Dispatch
 from edge.field.pollers.hearing import Hearing
 from edge.field.pollers.sas import SasPoller
+from edge.field.pollers.seats import Seat
 from edge.field.pollers.supervisor import Supervisor
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
@@ -20,6 +21,8 @@ from sync.writer import Writer
 LOOK_S = 0.05
 FLUSH_S = 0.1
 REFRESH_S = 1.0
+SLICES = 16
+"""Of the machines shown anew in a second, one at each look; there are twenty looks."""
 LINE_LIMIT_S = 12.0
 """A line's turn, the longest silence after three lost tries included, comes to its end within this."""
 WRITER_LIMIT_S = 10.0
@@ -58,6 +61,7 @@ class Rounds:
         self._commits_seen = 0
         self._lateness_at = poller.lateness.mark()
         self.stopping = False
+        self._to_show: list[Seat] = []
         now = clock.monotonic()
         pillars.add("writer", WRITER_LIMIT_S, now)
         for wire in supervisor.wires:
@@ -72,9 +76,11 @@ class Rounds:
         ]
 
     def look(self) -> None:
-        """Lines that are due to be opened, or have become ready."""
+        """Lines that are due to be opened, or have become ready; and some of the machines are shown anew."""
+        now = self._clock.monotonic()
         if not self.stopping:
-            self._supervisor.look(self._clock.monotonic())
+            self._supervisor.look(now)
+        self._show_some(now)
 
     def flush(self) -> None:
         """Changes of the board go out."""
@@ -86,13 +92,17 @@ class Rounds:
         if not self.stopping:
             self._hearing.ask_due(now)
             self._dispatch.expire()
-        self._show(now)
+        self._show()
         self._note_clock_step()
         self._beat(now)
 
-    def _show(self, now: float) -> None:
+    def _show_some(self, now: float) -> None:
+        """A slice of the machines each time, all of them once a second: a thousand at once would hold the wires up."""
+        if not self._to_show:
+            return
         wall = self._clock.wall()
-        for seat in self._hearing.seats.values():
+        share = -(-len(self._hearing.seats) // SLICES)
+        for seat in self._to_show[:share]:
             stats = seat.wire.host.stats(seat.egm.address)
             heard = stats.last_heard_at
             self._board.update_egm(
@@ -110,6 +120,10 @@ class Rounds:
                 unsupported_polls=sorted(seat.unsupported_polls),
                 last_heard_at=None if heard is None else stamp(wall - timedelta(seconds=now - heard)),
             )
+        del self._to_show[:share]
+
+    def _show(self) -> None:
+        self._to_show = list(self._hearing.seats.values())
         for wire in self._supervisor.wires:
             self._board.update_line(wire.name, polls=wire.polls)
         # Of the last second: a bad start must not colour the whole night.

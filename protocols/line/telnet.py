@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from protocols.errors import FrameError
 
@@ -19,9 +19,7 @@ SUB_MAX = 256
 
 
 class BadTelnet(FrameError):
-    """What comes is no Telnet: the two ends are out of step."""
-
-    slug: ClassVar[str] = "bad-telnet"
+    """What comes is no Telnet: the two ends are out of step. Becomes a LineLost; nobody but the line meets it."""
 
 
 class Option(NamedTuple):

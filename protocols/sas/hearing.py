@@ -218,6 +218,9 @@ class Hearing(Tries):
             is_late = code == link.late_code and now < link.late_until
             self._exception(link, code, b"", events, doubtful=is_late)
             if self._met_silence:
+                if self._tries >= self._rules.tries:
+                    # Perhaps the answer to an earlier try, and the machine has given up after the third: then it keeps it.
+                    link.doubt.add(code)
                 link.late_code, link.late_until = code, now + LATE_WITHIN_S
         self._answered(now)
 

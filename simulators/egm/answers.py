@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from protocols.errors import FrameError
 from protocols.sas import denominated
+from protocols.sas.catalog.index import BY_CODE
 from protocols.sas.egm import Ack, Answer, Busy, Nack
 from protocols.sas.longpoll import LongPoll, Values
 from simulators.egm.book import Book
@@ -90,3 +91,9 @@ def _row(it: Facts, poll: LongPoll, values: Values) -> Answer:
     if make is not None:
         return make(it, values)
     return single(it, poll) if poll.meters else None
+
+
+def answered_polls() -> frozenset[int]:
+    """Codes of all long polls that a machine of some persona answers."""
+    singles = {code for code, poll in BY_CODE.items() if poll.meters}
+    return frozenset({*TABLE, *singles, MULTI_DENOMINATION})

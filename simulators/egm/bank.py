@@ -40,7 +40,7 @@ BILL_DROP_METERS: Mapping[int, int] = {
 _ALWAYS = (
     *range(0x0D),                # credits, games, coins (none here: structurally zero), bills, credits now
     0x15, 0x16, 0x17, 0x18,      # tickets and transfers in total: a machine without them reports 0
-    *range(0x1C, 0x27),          # kinds of wins, total won, hand paid, drop, games since power and door
+    *range(0x1C, 0x28),          # kinds of wins, total won, hand paid, drop, games since power and door
     STACKER_COUNT, STACKER_VALUE, BILLS_TO_DROP, PAYBACK,
 )  # fmt: skip
 LEVELS = frozenset({CREDITS_NOW, GAMES_SINCE_POWER, GAMES_SINCE_DOOR, STACKER_COUNT, STACKER_VALUE, PAYBACK})

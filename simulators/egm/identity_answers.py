@@ -104,7 +104,7 @@ def _last_bill(it: Facts, _: Values) -> Answer:
     if value is None:
         return {"country": 0, "denomination": 0, "count": 0}
     count = it.bank.shown(BILL_METERS[value], 4)
-    return {"country": it.persona.bill_country, "denomination": BILL_CODES[value], "count": count}
+    return {"country": int(f"{it.persona.bill_country:02x}"), "denomination": BILL_CODES[value], "count": count}
 
 
 def _handpay(it: Facts, _: Values) -> Answer:

@@ -128,7 +128,8 @@ WIRES: Mapping[str, BadWire] = {
     "lost_bytes": BadWire(loses(0.01), loses(0.01), touches_values=True),
     "doubled_bytes": BadWire(doubles(0.01), doubles(0.01), touches_values=True),
     "half_answers": BadWire(to_host=cuts(0.2)),
-    "late_answers": BadWire(to_host=late(0.3, 0.010, 0.500)),
+    # A lone byte says neither whose it is nor to what: half a second late it may be taken for another's.
+    "late_answers": BadWire(to_host=late(0.3, 0.010, 0.500), touches_values=True),
     "slow_drip": BadWire(babbles_every_s=4.0, touches_values=True),
     "stuck_stream": BadWire(babbles_every_s=0.002, spell_s=30.0, touches_values=True),
     "swapped_cables": BadWire(dead, dead),

@@ -29,8 +29,9 @@ from tests.harness.virtualline import WALL, Books, VirtualLine, given
 DAY_S = 86_400.0
 PIECE = 1_500
 """Exceptions laid beside each other at once; the rows of days are compared in pieces between settled moments."""
-UP_AGAIN_S = 45.0
-"""From the end of a bad spell to a link that is up: a silence that was under way, a round of greetings, three answers."""
+WRONG_MOST = 1 / 500
+"""Of polls on wires that change or delay bytes: the host's own statement for one character damaged in twenty. A lone byte
+without a check sum passes where nothing was damaged of late; a damaged repeat may acknowledge what it asks for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def cases(personas: Sequence[str], wires: Sequence[str]) -> Iterator[Case]:
     for persona in personas:
         if persona != "duplicate_address":
             yield Case(persona, "good")
-        if persona != "plain":
+        if persona not in ("plain", "duplicate_address"):
             yield Case(persona, "pulled_for_1_s", machines=1)
     for wire in wires:
         if wire != "good":
@@ -124,6 +125,9 @@ def run(case: Case, *, days: float, seed: int) -> Result:
         return result
     for one in machines:
         _judge(case, one, line.books[one.address], result)
+    wrong = result.lost + result.doubled + result.invented
+    if wrong > result.polls * WRONG_MOST:
+        result.broken.append(f"{wrong} wrong in {result.polls} polls is more than the host states")
     return result
 
 
@@ -166,7 +170,7 @@ def _judge(case: Case, one: WiredEgm, books: Books, result: Result) -> None:
     uncovered = [answer for answer in told if answer.acknowledged]
     result.lost += len(uncovered)
     result.lost_in_gaps += counts["acknowledged"] - aligned.matched - len(uncovered)
-    if uncovered:
+    if uncovered and not touches:
         result.broken.append(f"{len(uncovered)} acknowledged and neither stored nor in a gap: {uncovered[:3]}")
     if (aligned.doubled or aligned.invented) and not touches:
         result.broken.append(f"doubled or invented: {[*aligned.doubled, *aligned.invented][:3]}")
@@ -185,9 +189,9 @@ def _in_a_gap(one: WiredEgm, answer: Given, books: Books) -> bool:
 
 
 def rate(results: Sequence[Result]) -> tuple[int, int]:
-    """(wrong exceptions booked, polls) of all runs on wires that change bytes."""
-    touched = [result for result in results if result.doubled or result.invented]
-    return sum(result.doubled + result.invented for result in touched), sum(result.polls for result in results)
+    """(exceptions lost, doubled or invented by wires that change bytes, polls), over all runs."""
+    wrong = sum(result.lost + result.doubled + result.invented for result in results)
+    return wrong, sum(result.polls for result in results)
 
 
 COLUMNS = (
@@ -219,7 +223,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wrong, polls = rate(results)
     hours = sum(result.hours for result in results)
     print(
-        f"{len(results)} runs, {hours / 24:.1f} days, {polls} polls; {wrong} wrong exceptions booked; {failed} runs broken"
+        f"{len(results)} runs, {hours / 24:.1f} days, {polls} polls; {wrong} exceptions wrong by damaged bytes; "
+        f"{failed} runs broken"
     )
     if asked.json:
         print(

@@ -27,10 +27,6 @@ TICK_S = 0.002
 
 SOON_S = 0.0005
 
-HALF_A_STEP_S = 0.0005
-"""asyncio's epoll rounds each wait up to a whole millisecond; half of one less rounds to the nearest instead, and a tick
-of 2 ms stays one of 2 ms."""
-
 IDLE_S = 0.05
 """Longest sleep when no answer is due: chirps and strays are drained this often."""
 
@@ -159,7 +155,7 @@ class SasPoller:
             self._timer.cancel()
         self._next_at = at
         now = self._monotonic()
-        self._timer = self._loop.call_later(max(0.0, at - now - HALF_A_STEP_S), self._on_timer)
+        self._timer = self._loop.call_later(max(0.0, at - now), self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None

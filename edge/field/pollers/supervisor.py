@@ -159,7 +159,12 @@ class Supervisor:
         opening.reopened += opening.was_open
         state = "silent" if wire.silent else "up"
         self._board.update_line(
-            wire.name, state=state, error=None, since=stamp(self._clock.wall()), reopened=opening.reopened
+            wire.name,
+            state=state,
+            error=None,
+            since=stamp(self._clock.wall()),
+            reopened=opening.reopened,
+            port=dict(line.facts),
         )
         if opening.was_open:
             events = wire.host.line_reopened(now)

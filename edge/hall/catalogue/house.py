@@ -78,11 +78,11 @@ GATEWAY_KINDS: tuple[EventKind, ...] = (
         {
             "version": text(40),
             "last_stop": choice("first", "clean", "unclean"),
-            "lines_unclean": several(_LINE, most=256, about="lines that stay silent first"),
+            "lines_unclean": several(_LINE, most=256, about="lines that stay silent first, at most 256 of them"),
             "clock": _QUALITY,
             "sqlite": text(20),
         },
-        {"incarnation": text(80)},
+        {"incarnation": text(80), "lines_unclean_count": integer(about="how many they are in all")},
         priority="high", live="system"),
     own("gateway.stopped", "Gateway stopped", "The gateway stops ({reason})", "system",
         {"reason": text(80), "clean": boolean(about="every line came to its end")},

@@ -253,11 +253,20 @@ def test_a_stop_takes_less_than_2_s_even_with_repeats():
     talk = Playbook().idle_until_up().expect_send("81")
     began = talk.now
     talk.host.stop(talk.now)
-    talk.silence().expect_send("81").silence().expect_send("81").answer("11")
+    talk.silence().expect_send("81").answer("11")
     talk.expect_send("80").expect_send("01 1A").silence().expect_send("01 1A").silence()
     talk.expect_send("01 1A").answer(CREDITS).expect_send("80")
     assert talk.host.may_stop()
     assert talk.now - began < 2.0
+
+
+def test_a_stop_after_an_exception_that_came_at_the_third_try_is_not_clean_because_the_machine_may_keep_it():
+    talk = Playbook().idle_until_up().expect_send("81")
+    talk.host.stop(talk.now)
+    talk.silence().expect_send("81").silence().expect_send("81").answer("11")
+    talk.expect_send("80").expect_send("01 1A").answer(CREDITS).expect_send("80")
+    assert not talk.host.may_stop()
+    assert talk.host.cannot_stop_clean
 
 
 def test_a_stop_in_a_silence_is_not_clean_and_says_so():

@@ -139,7 +139,7 @@ def test_books_may_begin_at_the_oldest_record_that_is_left() -> None:
     assert [f.kind for f in summarize(taken.records).findings] == ["gap", "chain"]
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[", "[1", "[1,", '[1 2]', '["\\u12"]', "[1]]x"[:2]])
+@pytest.mark.parametrize("text", ["", "{}", "[", "[1", "[1,", "[1 2]", '["\\u12"]', "[1]]x"[:2]])
 def test_what_is_no_array_is_no_batch(text: str) -> None:
     with pytest.raises(BadBatch):
         split_array(text)

@@ -116,9 +116,7 @@ def test_a_gateway_with_another_log_is_refused_and_written_down(
     assert not store.report()["is_whole"]
 
 
-def test_without_a_key_nothing_is_got(
-    gateway: Any, store: CentralStore, central: Callable[..., PullCentral]
-) -> None:
+def test_without_a_key_nothing_is_got(gateway: Any, store: CentralStore, central: Callable[..., PullCentral]) -> None:
     gateway.happen(1)
     puller = central(key="wrong")
     puller.run(until(lambda: bool(puller.stats.refused)))
