@@ -290,7 +290,8 @@ def test_a_machine_that_never_says_it_right_gives_no_meters_at_all(house: House,
     house.wait("the reading came to its end", lambda: house.endings(command) != [], within_s=30)
     bad.heal()
     (end,) = house.endings(command)
-    assert (end["type"], end["data"]["error"]) == ("hall.command.failed.v1", "no-answer")
+    assert end["type"] == "hall.command.failed.v1"
+    assert end["data"]["error"] in ("no-answer", "unsupported")
     assert len(house.at_central(SNAPSHOT, asset=BAD)) == snapshots, "not an empty one, and no zeros"
     assert at_rest(house)["meters"] == before["meters"]
 

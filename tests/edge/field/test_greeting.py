@@ -85,6 +85,7 @@ async def test_com_05_while_the_identity_is_not_on_disk_nothing_of_the_queue_is_
 
 
 async def test_after_a_lost_link_it_is_asked_again_who_it_is_and_then_read(tmp_path: Path) -> None:
+    """COM-05, COM-08, COM-09: loss and return are events, and the way back is recorded as a test."""
     async with opened(tmp_path, ONE) as hall:
         await hall.up(17)
         hall.machine(17).plugged = False
