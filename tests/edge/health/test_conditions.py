@@ -8,7 +8,10 @@ import pytest
 from edge.health.conditions import BY_CODE, CONDITIONS, condition, told
 
 ROOT = Path(__file__).parents[3]
-OUTCOMES = {"done", "identified", "meters-read"}
+OUTCOMES = {
+    "done", "identified", "meters-read", "answered", "bill-read", "cards-read", "collect-status", "described", "handpay-read",
+    "hopper-read", "numbers-kept", "numbers-set", "probed", "reels-read", "selection-read", "wagers-read",
+}  # fmt: skip
 "Slugs of what went well: no condition."
 
 
