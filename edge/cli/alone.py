@@ -83,7 +83,7 @@ class _Opened:
         except LineError as error:
             self.__exit__()
             raise _lost(str(error)) from None
-        except BaseException:
+        except BaseException:  # Also Ctrl-C while it opens: the port is held exclusively and must be let go.
             self.__exit__()
             raise
         return line

@@ -113,7 +113,7 @@ def listeners(settings: Settings, app: Any) -> list[tuple[serving.Server, Any]]:
         for listen in web.listen_central:
             server = serving.server(app, cert=web.cert, key=web.key, client_ca=web.client_ca)
             bound.append((server, serving.bind_tcp(listen)))
-    except BaseException:
+    except BaseException:  # Whatever it was, also being cancelled: what was bound is let go, and it is raised again.
         for _, sock in bound:
             sock.close()
         raise

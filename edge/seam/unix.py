@@ -28,7 +28,7 @@ def bind_unix(path: Path, *, mode: int = 0o660) -> socket.socket:
         finally:
             os.umask(before)
         sock.setblocking(False)
-    except BaseException:
+    except BaseException:  # Whatever it was: the socket is closed, and it is raised again.
         sock.close()
         raise
     return sock

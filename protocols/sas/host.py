@@ -137,6 +137,12 @@ class Host(Hearing):
             link.accepted = True
             link.greeted_in_vain = 0
 
+    def decline(self, address: int) -> None:
+        """It is another one than was thought: nothing more is taken from it until it is accepted anew."""
+        link = self._links[address]
+        link.accepted = not link.greeting
+        self._calm = False
+
     def broadcast(self, poll: LongPoll, values: Values) -> None:
         """Send a type G frame to all machines of this line, when its turn comes: nobody answers, and it acknowledges like
         any frame. Raises BadField for a poll that is not for all, BadRequest while the line is being stopped."""

@@ -58,6 +58,7 @@ class Tries:
         self._once: Link | None = None
         "Who answered the last poll, no try of it having met silence, until something else comes."
         self._met_silence = False
+        self._met_damage = False
         self._once_read: bytes | None = None
         "On a noisy line: an answer that will be deleted by its acknowledgement, as it came first."
         self._unsure = False
@@ -132,7 +133,7 @@ class Tries:
 
     def _forget_poll(self) -> None:
         self._link = self._quick = self._talk = None
-        self._met_silence = self._unsure = False
+        self._met_silence = self._met_damage = self._unsure = False
         self._once_read = None
         self._poll = None
         self._codes.clear()
@@ -177,13 +178,15 @@ class Tries:
         self._buffer.clear()
         rules = self._rules
         if self._tries >= self._limit(link):
-            self._give_poll_up("silent" if why == "silent" else "damaged", now, events)
+            # One damaged answer in three tries says that the machine knows the poll: only silence alone is silence.
+            self._give_poll_up("silent" if why == "silent" and not self._met_damage else "damaged", now, events)
             return
         if why == "silent":
             self._met_silence = True
             after_s = link.interval_s if rules.retry_after_s is None else rules.retry_after_s
             self._due = max(now + rules.quiet_s, self._sent_at + after_s)
         elif why == "damaged":
+            self._met_damage = True
             self._due = now + rules.quiet_s
         else:
             self._due = now + rules.turnaround_s

@@ -23,15 +23,14 @@ from simulators.egm.dice import Dice
 from simulators.egm.machine import Habits
 from simulators.egm.personas import load, names
 from simulators.egm.wired import WiredEgm
-from tests.harness.badwires import WIRES
+from simulators.faults.wires import WIRES
 from tests.harness.virtualline import WALL, Books, VirtualLine, given
 
 DAY_S = 86_400.0
 PIECE = 1_500
 """Exceptions laid beside each other at once; the rows of days are compared in pieces between settled moments."""
 WRONG_MOST = 1 / 500
-"""Of polls on wires that change or delay bytes: the host's own statement for one character damaged in twenty. A lone byte
-without a check sum passes where nothing was damaged of late; a damaged repeat may acknowledge what it asks for again."""
+"""Of polls, however bad the wire is; a lighter one has a lower limit of its own (``BadWire.wrong_most``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +125,9 @@ def run(case: Case, *, days: float, seed: int) -> Result:
     for one in machines:
         _judge(case, one, line.books[one.address], result)
     wrong = result.lost + result.doubled + result.invented
-    if wrong > result.polls * WRONG_MOST:
-        result.broken.append(f"{wrong} wrong in {result.polls} polls is more than the host states")
+    most = min(WRONG_MOST, WIRES[case.wire].wrong_most(shared=case.machines > 1)) * result.polls
+    if wrong > most:
+        result.broken.append(f"{wrong} wrong in {result.polls} polls; {most:.0f} is what the wire must cost")
     return result
 
 

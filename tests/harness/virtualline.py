@@ -23,7 +23,7 @@ from protocols.sas.host import Host, Start
 from protocols.sas.rules import LineRules
 from simulators.alignment import Given, Kept
 from simulators.egm.wired import WiredEgm
-from tests.harness.badwires import BadWire, Frame, Sent
+from simulators.faults.wires import BadWire, Frame, Sent
 
 TICK_S = 0.002
 SNAPSHOT_EVERY_S = 900.0

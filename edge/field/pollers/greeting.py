@@ -106,6 +106,8 @@ class Greeting:
             self._asking.forget_own(seat)
             if seat.stage in (Stage.GREETING, Stage.ACCEPTED, Stage.READY):
                 seat.stage, seat.test = Stage.HELD, None
+                # It may have been accepted without saying who it is.
+                seat.wire.host.decline(seat.egm.address)
             return
         was_unknown = seat.identity == "unknown"
         seat.identity = "wrong" if decision.wrong else "right"

@@ -54,8 +54,7 @@ class Wrapped:
 
         try:
             await self._app(scope, receive, sending)
-        except Exception:
-            # Told as a problem and logged with its stack by `problems`; the server would log it a second time.
+        except Exception:  # `problems` has told it as a problem and logged it; the server would log it a second time.
             if status == 0:
                 raise
         finally:

@@ -138,6 +138,9 @@ class MeterPolls:
         heard, suspect = yield from self._once(request)
         if heard == "damaged":
             heard, suspect = yield from self._once(request)
+            if heard == "silent":
+                # It did say something to this poll, so that it does not know it is not so.
+                return "damaged"
         if isinstance(heard, str) or not suspect:
             return heard
         before = heard

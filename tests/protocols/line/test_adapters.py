@@ -8,6 +8,7 @@ import pty
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 from pathlib import Path
 
@@ -63,22 +64,28 @@ def test_an_ftdi_adapter_is_known_by_its_usb_identity_and_its_timer_is_set_to_1_
     assert (port / "latency_timer").read_text() == "1\n"
 
 
-def test_a_timer_that_may_not_be_written_is_told_as_it_is(tmp_path):
-    """A directory in place of the file: the kernel refuses the write, whoever asks."""
-    sys_tree(tmp_path, "ttyUSB3", driver="ftdi_sio", usb=("0403", "6001", "A5"), timer="16\n")
-    found = adapters.look_up("/nowhere/ttyUSB3", tmp_path)
+@pytest.fixture
+def public_path():
+    """Where another user may look: the directories of pytest itself are closed to all but their owner."""
+    with tempfile.TemporaryDirectory(prefix="hall-edge-sys-") as name:
+        path = Path(name)
+        path.chmod(0o755)
+        yield path
+
+
+def test_a_timer_that_may_not_be_written_is_told_as_it_is(public_path):
+    """The file belongs to another user and may only be read."""
+    sys_tree(public_path, "ttyUSB3", driver="ftdi_sio", usb=("0403", "6001", "A5"), timer="16\n")
+    found = adapters.look_up("/nowhere/ttyUSB3", public_path)
     found.latency_timer.chmod(0o444)
     code = (
-        "import os, sys; os.setgid(65534); os.setuid(65534); sys.path.insert(0, '.')\n"
-        "from pathlib import Path; from protocols.line.adapters import Adapter, lower_timer\n"
+        "import os; from pathlib import Path; from protocols.line.adapters import Adapter, lower_timer\n"
+        "os.setgid(65534); os.setuid(65534)\n"
         f"print(lower_timer(Adapter('ttyUSB3', latency_timer=Path({str(found.latency_timer)!r}))))"
     )
     if os.geteuid() != 0:
         assert adapters.lower_timer(found) == 16
         return
-    for parent in found.latency_timer.parents:
-        if parent.is_relative_to(tmp_path.parent.parent):
-            parent.chmod(0o755)
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.stdout.strip() == "16", ran.stderr
 

@@ -228,3 +228,14 @@ def test_only_what_is_for_all_is_sent_to_all() -> None:
 def test_a_line_that_greets_needs_something_to_ask() -> None:
     with pytest.raises(BadRequest):
         LineRules(greet=True, greet_polls=())
+
+
+def test_a_machine_that_turns_out_to_be_another_gives_nothing_more_until_it_is_accepted_anew() -> None:
+    play = greeted(Playbook(rules=GREETS))
+    play.host.accept(1)
+    play.expect_send("80").expect_send("81").answer("00")
+    play.host.decline(1)
+    for _ in range(3):
+        play.expect_send("80").expect_send("01 54").answer(VERSION)
+    play.host.accept(1)
+    play.expect_send("80").expect_send("81").answer("11").expect_event(ExceptionSeen(1, 0x11))

@@ -7,6 +7,7 @@ import pytest
 from protocols.sas.catalog.index import poll as long_poll
 from protocols.sas.conversations.base import NoAnswer, Refused
 from protocols.sas.conversations.control import Control, Done
+from protocols.sas.conversations.state import ReadLastBill
 from protocols.sas.events import (
     BadReply,
     ExceptionSeen,
@@ -302,3 +303,11 @@ def test_a_reply_that_stops_short_is_bad_and_repeated():
     talk.answer("01 1A 00").quiet()
     assert talk.expect(BadReply).slug == "bad-length"
     talk.expect_send("01 1A")
+
+
+def test_damage_that_a_machine_answers_with_silence_at_the_third_try_is_damage_and_not_ignorance():
+    talk = Playbook().idle_until_up()
+    talk.host.begin(1, ReadLastBill())
+    talk.expect_send("01 48").answer("01 48 37 04 00 00 00 01 00 00").expect_send("01 48")
+    talk.answer("01 48 37 04 00 00 00 01 00 00").expect_send("01 48").silence()
+    assert talk.told(Finished) == [Finished(address=1, token=1, outcome=NoAnswer())]

@@ -106,8 +106,22 @@ class BadWire:
     "So long it is bad ..."
     every_s: float = 3_600.0
     "... in so long, from the tenth minute on."
-    touches_values: bool = field(default=False, kw_only=True)
-    "Characters may arrive as others, so that a wrong value is possible at the rate that the host states."
+    damage: float = field(default=0.0, kw_only=True)
+    "Share of polls in a bad spell whose answer may arrive as another; 0: characters are lost or late, never changed."
+
+    @property
+    def touches_values(self) -> bool:
+        """A wrong value is possible, at the rate of ``wrong_most``."""
+        return self.damage > 0
+
+    def wrong_most(self, *, shared: bool) -> float:
+        """Wrong exceptions a poll that no host could prevent which believes a lone byte on a line without recent errors.
+
+        One flip of nine turns 00 into each of eight codes and a chirp; three of them are exceptions (20, 40, 80). On a shared
+        line two flips of nine turn a poll into that of another machine. A damaged repeat loses what it asks for again.
+        """
+        bad = min(1.0, self.spell_s / self.every_s)
+        return bad * (self.damage * (5 if shared else 3) / 9 + 3 * self.damage**2)
 
     def is_bad(self, at: float) -> bool:
         return at >= 600.0 and (at - 600.0) % self.every_s < self.spell_s
@@ -122,16 +136,16 @@ class BadWire:
 
 WIRES: Mapping[str, BadWire] = {
     "good": BadWire(spell_s=0.0),
-    "noise_1_in_1000": BadWire(flips(0.001), flips(0.001), touches_values=True),
-    "noise_1_in_100": BadWire(flips(0.01), flips(0.01), touches_values=True),
-    "noise_5_in_100": BadWire(flips(0.05), flips(0.05), touches_values=True),
-    "lost_bytes": BadWire(loses(0.01), loses(0.01), touches_values=True),
-    "doubled_bytes": BadWire(doubles(0.01), doubles(0.01), touches_values=True),
+    "noise_1_in_1000": BadWire(flips(0.001), flips(0.001), damage=0.001),
+    "noise_1_in_100": BadWire(flips(0.01), flips(0.01), damage=0.01),
+    "noise_5_in_100": BadWire(flips(0.05), flips(0.05), damage=0.05),
+    "lost_bytes": BadWire(loses(0.01), loses(0.01), damage=0.01),
+    "doubled_bytes": BadWire(doubles(0.01), doubles(0.01), damage=0.01),
     "half_answers": BadWire(to_host=cuts(0.2)),
     # A lone byte says neither whose it is nor to what: half a second late it may be taken for another's.
-    "late_answers": BadWire(to_host=late(0.3, 0.010, 0.500), touches_values=True),
-    "slow_drip": BadWire(babbles_every_s=4.0, touches_values=True),
-    "stuck_stream": BadWire(babbles_every_s=0.002, spell_s=30.0, touches_values=True),
+    "late_answers": BadWire(to_host=late(0.3, 0.010, 0.500), damage=0.3),
+    "slow_drip": BadWire(babbles_every_s=4.0, damage=0.05),
+    "stuck_stream": BadWire(babbles_every_s=0.002, spell_s=30.0, damage=1.0),
     "swapped_cables": BadWire(dead, dead),
     "machine_deaf": BadWire(to_machine=dead),
     "machine_mute": BadWire(to_host=dead),
