@@ -7,11 +7,12 @@ import protocols.sas
 
 PAGE = (Path(protocols.sas.__file__).parent / "QUIRKS.md").read_text()
 HERE = Path(__file__).parent
+FILES = (*HERE.glob("test_*.py"), *(HERE.parents[1] / "simulators" / "egm").glob("test_*.py"))
 
 
 def test_every_test_that_the_page_names_exists():
     named = set(re.findall(r"`(test_\w+)`", PAGE))
-    known = {name for file in HERE.glob("test_*.py") for name in re.findall(r"^def (test_\w+)", file.read_text(), re.M)}
+    known = {name for file in FILES for name in re.findall(r"^def (test_\w+)", file.read_text(), re.M)}
     assert named
     assert named <= known, named - known
 
