@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 from bench.machines import ADDRESS
+from edge.field.pollers import exact
 from edge.field.pollers.sas import SasPoller, Wire
 from protocols.errors import LineLost
 from protocols.line.line import Line, LineSettings
@@ -158,4 +159,4 @@ async def drive(
 
 if __name__ == "__main__":
     orders: dict[str, Any] = json.load(sys.stdin)
-    print(json.dumps(asyncio.run(drive(orders.pop("urls"), **orders))))
+    print(json.dumps(exact.run(drive(orders.pop("urls"), **orders))))

@@ -27,7 +27,7 @@ from edge.field.commands.dispatch import CommandKey, Dispatch
 from edge.field.desk import Desk
 from edge.field.found import Found
 from edge.field.journal import Journal, Written
-from edge.field.pollers.exact import ExactSelector
+from edge.field.pollers import exact
 from edge.field.pollers.hearing import Habits, Hearing
 from edge.field.pollers.sas import SasPoller, Wire
 from edge.field.pollers.supervisor import Supervisor, not_open
@@ -380,5 +380,4 @@ def run(settings: Settings) -> int:
     except (SecondField, StoreError, OSError, sqlite3.Error) as error:
         print(f"hall-edge field: {error}", file=sys.stderr)
         return exit_codes.STORAGE
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(ExactSelector())) as runner:
-        return runner.run(Field(settings, books).run())
+    return exact.run(Field(settings, books).run())

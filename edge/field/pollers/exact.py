@@ -5,8 +5,13 @@ With it the gap after the wake-up byte and the tick keep their time to some tent
 
 from __future__ import annotations
 
+import asyncio
 import select
 import selectors
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class ExactSelector(selectors.EpollSelector):
@@ -19,3 +24,9 @@ class ExactSelector(selectors.EpollSelector):
                 return []
             timeout = 0
         return super().select(timeout)
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """``asyncio.run`` on a loop with this selector: how the field runs, and whoever measures its wires."""
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(ExactSelector())) as runner:
+        return runner.run(main)
