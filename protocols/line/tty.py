@@ -94,7 +94,7 @@ class TtyLine:
             self.report: PortReport = report_on(
                 self._fd, path, settings, parity_kept=parity_kept, exclusive=exclusive, sys=places.sys
             )
-        except BaseException:
+        except BaseException:  # Whatever it was: the port is let go, and it is raised again.
             self._serial.close()
             raise
         self.stats.opened += 1
