@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from typing import Generic, TypeVar
 
 from edge.board import Board
 from edge.clock import Clock, stamp
 from edge.field.commands.dispatch import Dispatch
 from edge.field.pollers.hearing import Hearing
 from edge.field.pollers.sas import SasPoller
-from edge.field.pollers.seats import Seat
 from edge.field.pollers.supervisor import Supervisor
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
 from edge.health.watchdog import Pillars, Watchdog
 from sync.writer import Writer
 
+T = TypeVar("T")
+
 LOOK_S = 0.05
 FLUSH_S = 0.1
 REFRESH_S = 1.0
-SLICES = 16
-"""Of the machines shown anew in a second, one at each look; there are twenty looks."""
+SHOWN_AT_ONCE = 16
+"""Machines, and lines, shown anew at each look: all of a hall of 320 in every second, of a larger one less often. A thousand
+at once would hold their polls up for milliseconds, and in every second would cost as much as a fifth of all polls."""
 LINE_LIMIT_S = 12.0
 """A line's turn, the longest silence after three lost tries included, comes to its end within this."""
 WRITER_LIMIT_S = 10.0
@@ -61,7 +64,8 @@ class Rounds:
         self._commits_seen = 0
         self._lateness_at = poller.lateness.mark()
         self.stopping = False
-        self._to_show: list[Seat] = []
+        self._seats = _Turns(hearing.seats.values)
+        self._wires = _Turns(lambda: supervisor.wires)
         now = clock.monotonic()
         pillars.add("writer", WRITER_LIMIT_S, now)
         for wire in supervisor.wires:
@@ -76,11 +80,12 @@ class Rounds:
         ]
 
     def look(self) -> None:
-        """Lines that are due to be opened, or have become ready; and some of the machines are shown anew."""
+        """Lines that are due to be opened, or have become ready; and some of the machines and lines are shown anew."""
         now = self._clock.monotonic()
         if not self.stopping:
             self._supervisor.look(now)
-        self._show_some(now)
+        self._show_machines(now)
+        self._show_lines(now)
 
     def flush(self) -> None:
         """Changes of the board go out."""
@@ -96,13 +101,9 @@ class Rounds:
         self._note_clock_step()
         self._beat(now)
 
-    def _show_some(self, now: float) -> None:
-        """A slice of the machines each time, all of them once a second: a thousand at once would hold the wires up."""
-        if not self._to_show:
-            return
+    def _show_machines(self, now: float) -> None:
         wall = self._clock.wall()
-        share = -(-len(self._hearing.seats) // SLICES)
-        for seat in self._to_show[:share]:
+        for seat in self._seats.some(now):
             stats = seat.wire.host.stats(seat.egm.address)
             heard = stats.last_heard_at
             self._board.update_egm(
@@ -120,12 +121,15 @@ class Rounds:
                 unsupported_polls=sorted(seat.unsupported_polls),
                 last_heard_at=None if heard is None else stamp(wall - timedelta(seconds=now - heard)),
             )
-        del self._to_show[:share]
+
+    def _show_lines(self, now: float) -> None:
+        for wire in self._wires.some(now):
+            self._board.update_line(wire.name, polls=wire.polls)
+            # A line that is away is being opened again by look(); a blocked one waits for the writer, which is watched.
+            if not wire.open or wire.blocked or now - wire.last_cycle_at < LINE_LIMIT_S:
+                self._pillars.moved(f"line {wire.name}", now)
 
     def _show(self) -> None:
-        self._to_show = list(self._hearing.seats.values())
-        for wire in self._supervisor.wires:
-            self._board.update_line(wire.name, polls=wire.polls)
         # Of the last second: a bad start must not colour the whole night.
         figures = self._poller.lateness.figures(self._lateness_at)
         self._lateness_at = self._poller.lateness.mark()
@@ -149,13 +153,27 @@ class Rounds:
         if self._writer.waiting == 0 or self._writer.commits != self._commits_seen:
             self._pillars.moved("writer", now)
         self._commits_seen = self._writer.commits
-        for wire in self._supervisor.wires:
-            # A line that is away is being opened again by look(); a blocked one waits for the writer, which is watched.
-            if not wire.open or wire.blocked or now - wire.last_cycle_at < LINE_LIMIT_S:
-                self._pillars.moved(f"line {wire.name}", now)
         up = sum(seat.up for seat in self._hearing.seats.values())
         status = f"{up} of {len(self._hearing.seats)} machines on line · {self._writer.waiting} facts waiting"
         self._watchdog.beat(now, status)
+
+
+class _Turns(Generic[T]):
+    """Goes through all of them again and again, a few at a time, and begins anew at most once in every `REFRESH_S`."""
+
+    def __init__(self, everything: Callable[[], Iterable[T]]) -> None:
+        self._everything = everything
+        self._left: list[T] = []
+        self._begins_at = float("-inf")
+
+    def some(self, now: float) -> Sequence[T]:
+        if not self._left:
+            if now < self._begins_at:
+                return ()
+            self._begins_at = now + REFRESH_S
+            self._left = list(self._everything())
+        some, self._left = self._left[:SHOWN_AT_ONCE], self._left[SHOWN_AT_ONCE:]
+        return some
 
 
 async def _every(seconds: float, work: Callable[[], None]) -> None:

@@ -29,6 +29,8 @@ SECOND_WITHIN_S = 0.025
 class Hearing(Tries):
     """The ears of a host. Host is the class to use."""
 
+    __slots__ = ()
+
     def receive(self, chars: Sequence[Char], now: float) -> Sequence[SasEvent]:
         """Characters came. Make what this tells durable before the next turn. Idle answers give the shared ``()``."""
         link = self._quick

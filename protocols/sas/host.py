@@ -61,6 +61,8 @@ class Start(Enum):
 class Host(Hearing):
     """Drives the machines of one line. See the module for how it is called and what it keeps."""
 
+    __slots__ = ("_broadcasts",)
+
     def __init__(
         self,
         addresses: Iterable[int],

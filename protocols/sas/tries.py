@@ -28,7 +28,56 @@ ALMOST_DOWN_S = 0.9 * LINK_DOWN_S
 
 
 class Tries:
-    """State of one line, and the rules for going on or giving up. Host is the class to use."""
+    """State of one line, and the rules for going on or giving up. Host is the class to use.
+
+    Slots, because a poll touches a dozen of these on a thousand lines: in a dictionary they would be strewn over memory."""
+
+    __slots__ = (
+        "_babble_since",
+        "_buffer",
+        "_calm",
+        "_codes",
+        "_confirms_always",
+        "_due",
+        "_echo_signs",
+        "_echoes",
+        "_first_try_at",
+        "_gap_in_silence",
+        "_held",
+        "_last_end",
+        "_last_to",
+        "_link",
+        "_links",
+        "_met_damage",
+        "_met_silence",
+        "_must_resync",
+        "_noise",
+        "_once",
+        "_once_read",
+        "_only",
+        "_pending",
+        "_phase_slack_s",
+        "_poll",
+        "_quick",
+        "_quiet_until",
+        "_refusals",
+        "_reply_within_s",
+        "_rules",
+        "_schedule",
+        "_sent_at",
+        "_silence_for",
+        "_silent_until",
+        "_stopped",
+        "_stopping",
+        "_talk",
+        "_tokens",
+        "_tries",
+        "_turn",
+        "_turnaround_s",
+        "_unasked",
+        "_unsure",
+        "awaiting",
+    )
 
     def __init__(self, links: Sequence[Link], rules: LineRules, *, now: float, opens_at: float, first_poll_at: float):
         self._rules = rules

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import heapq
 import select
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge.field.pollers.lateness import Lateness
+from edge.field.pollers.wheel import Wheel
 from protocols.errors import LineBusy, LineLost
 from protocols.line.line import Line
 from protocols.sas.events import SasEvent
@@ -81,8 +81,7 @@ class SasPoller:
         self._epoll = select.epoll()
         self._by_fd: dict[int, Wire] = {}
         self._memory: list[Wire] = []
-        self._heap: list[tuple[float, int, Wire]] = []
-        self._order = 0
+        self._wheel: Wheel[Wire] = Wheel()
         self._awaiting = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -165,8 +164,7 @@ class SasPoller:
         ended = self._monotonic()
         if ended - began > self.longest_tick_s:
             self.longest_tick_s = ended - began
-        heap = self._heap
-        first = heap[0][0] if heap else began + IDLE_S
+        first = self._wheel.first()
         # While an answer is due we look every 2 ms; otherwise at the next moment due, and for chirps now and then.
         self._wake_at(max(ended, min(first, began + (TICK_S if self._awaiting > 0 else IDLE_S)), began + TICK_S))
 
@@ -179,11 +177,11 @@ class SasPoller:
                 self._drain(wire, now)
         for wire in tuple(self._memory):
             self._drain(wire, now)
-        heap = self._heap
-        while heap and heap[0][0] <= now:
-            due_at, _, wire = heapq.heappop(heap)
-            if wire.due_at == due_at and wire.open:
-                self._serve(wire, now)
+        while due := self._wheel.take(now):
+            for wire in due:
+                # What was done for another meanwhile may have moved it: its own moment decides.
+                if wire.due_at <= now and wire.open:
+                    self._serve(wire, now)
 
     def _drain(self, wire: Wire, now: float) -> None:
         try:
@@ -213,7 +211,7 @@ class SasPoller:
             service_at = wire.line.service_at()
         if service_at is not None:
             # The rest of a frame waits for its gap; until it has left nothing else may. Never due in this same tick.
-            self._put_at(wire, max(service_at, now + SOON_S))
+            self._wheel.put(max(service_at, now + SOON_S), wire)
             return
         host = wire.host
         if host.awaiting:
@@ -282,12 +280,7 @@ class SasPoller:
         due_at = wire.host.due()
         if due_at == wire.due_at and due_at > now:
             return
-        self._put_at(wire, due_at)
-
-    def _put_at(self, wire: Wire, due_at: float) -> None:
-        wire.due_at = due_at
-        self._order += 1
-        heapq.heappush(self._heap, (due_at, self._order, wire))
+        self._wheel.put(due_at, wire)
 
     def _lost(self, wire: Wire, error: LineLost, now: float) -> None:
         if wire.host.awaiting:

@@ -7,6 +7,7 @@ now and then: some stop receiving when a machine is switched off, and only that 
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,8 @@ is heard alone proves nothing: a machine chirps also into a port that cannot sen
 
 MIND_S = 1.0
 """So often each open line is looked at for floods, late gaps and deafness."""
+MIND_TURNS = 20
+"""The lines of a hall take turns in that second: all at once would hold their polls up."""
 
 DEAF_AFTER_S = 120.0
 DEAF_LONGEST_S = 900.0
@@ -71,6 +74,9 @@ class _Opening:
     open_line: Callable[[float], Line]
     "Begins to open the line anew; raises LineError."
     assets: tuple[int, ...]
+    place: int
+    look_at: float = 0.0
+    "The next look at it; an entry of the heap with another moment is void."
     line: Line | None = None
     try_at: float = 0.0
     pause_s: float = FIRST_PAUSE_S
@@ -109,6 +115,8 @@ class Supervisor:
         self._board = board
         self._clock = clock
         self._openings: dict[str, _Opening] = {}
+        self._looks: list[tuple[float, int, _Opening]] = []
+        self._order = 0
         self._sinks: dict[str, Callable[[TapRecord], None]] = {}
         hearing.losses = self
 
@@ -120,9 +128,15 @@ class Supervisor:
         *,
         deaf_after_s: float = DEAF_AFTER_S,
     ) -> None:
-        """A line to be kept open. ``deaf_after_s``: sent for so long and heard nothing, it is opened anew; 0: never."""
-        opening = _Opening(wire, open_line, tuple(assets), deaf_after_s=deaf_after_s, deaf_for_s=deaf_after_s)
+        """A line to be kept open. ``deaf_after_s``: sent for so long and heard nothing, it is opened anew; 0: never.
+        A second of the same name takes the place of the first."""
+        if before := self._openings.get(wire.name):
+            before.look_at = float("inf")
+        opening = _Opening(
+            wire, open_line, tuple(assets), len(self._openings), deaf_after_s=deaf_after_s, deaf_for_s=deaf_after_s
+        )
         self._openings[wire.name] = opening
+        self._look_at(opening, opening.try_at)
 
     @property
     def wires(self) -> Sequence[Wire]:
@@ -135,21 +149,39 @@ class Supervisor:
         return opening.wire.line.facts if opening.wire.open else {}
 
     def look(self, now: float) -> None:
-        """Open what is due, let the tick have what has become ready, and mind what is open."""
-        for opening in self._openings.values():
-            if opening.wire.open:
-                if now >= opening.mind_at or not opening.proven:
-                    self._mind(opening, now)
-                continue
-            if now < opening.try_at:
-                continue
-            try:
-                if opening.line is None:
-                    opening.line = opening.open_line(now)
-                if opening.line.ready(now):
-                    self._ready(opening, now)
-            except LineError as error:
-                self._not_now(opening, error, now)
+        """Open what is due, let the tick have what has become ready, and mind what is open. Costs nothing for lines that are
+        not due to be looked at."""
+        looks = self._looks
+        due: list[_Opening] = []
+        while looks and looks[0][0] <= now:
+            at, _, opening = heapq.heappop(looks)
+            if opening.look_at == at:
+                due.append(opening)
+        for opening in due:
+            self._look(opening, now)
+            if opening.wire.open and opening.proven:
+                self._look_at(opening, opening.mind_at)
+            elif opening.wire.open or opening.line is not None:
+                self._look_at(opening, now)
+            else:
+                self._look_at(opening, opening.try_at)
+
+    def _look_at(self, opening: _Opening, at: float) -> None:
+        opening.look_at = at
+        self._order += 1
+        heapq.heappush(self._looks, (at, self._order, opening))
+
+    def _look(self, opening: _Opening, now: float) -> None:
+        if opening.wire.open:
+            self._mind(opening, now)
+            return
+        try:
+            if opening.line is None:
+                opening.line = opening.open_line(now)
+            if opening.line.ready(now):
+                self._ready(opening, now)
+        except LineError as error:
+            self._not_now(opening, error, now)
 
     def _ready(self, opening: _Opening, now: float) -> None:
         wire, line = opening.wire, opening.line
@@ -193,6 +225,7 @@ class Supervisor:
         opening.line = None
         # A port that opens and fails at once, again and again, must neither be opened without pause nor told each time.
         self._pause(opening, now, LONGEST_PAUSE_S)
+        self._look_at(opening, opening.try_at)
         self._tell_lost(opening, error)
 
     def _pause(self, opening: _Opening, now: float, longest_s: float) -> None:
@@ -204,7 +237,7 @@ class Supervisor:
     def _begin_to_mind(self, opening: _Opening, line: Line, now: float) -> None:
         stats = line.stats
         stats.deaf_reopens = opening.deaf_reopens
-        opening.opened_at, opening.mind_at = now, now + MIND_S
+        opening.opened_at, opening.mind_at = now, now + MIND_S * (opening.place % MIND_TURNS + 1) / MIND_TURNS
         opening.proven = False
         opening.deaf_since = opening.mark = None
         opening.frames, opening.sent, opening.received = stats.frames_sent, stats.chars_sent, stats.chars_received
