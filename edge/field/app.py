@@ -35,6 +35,7 @@ from edge.field.registry import Registry, prepare
 from edge.field.rounds import Rounds
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
+from edge.health.slices import take_short_slices
 from edge.health.watchdog import Notify, Pillars, Watchdog
 from edge.logs import setup
 from edge.rules.gaming_day import GamingDays
@@ -375,6 +376,8 @@ def _version() -> str:
 def run(settings: Settings) -> int:
     """``hall-edge field``. Exit codes: 0 clean, 70 bug, 74 storage."""
     setup(settings.log.level, part="field", monotonic=time.monotonic)
+    # Before there are threads: the writer, for whom lines wait, takes after us.
+    log.debug("short turns on the processor", refused=take_short_slices())
     try:
         books = open_books(settings)
     except (SecondField, StoreError, OSError, sqlite3.Error) as error:

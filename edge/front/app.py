@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import sys
 import time
@@ -39,12 +40,15 @@ from edge.front.readers import Readers
 from edge.front.uplink import told as uplink_told
 from edge.front.uplink import uplink
 from edge.health.conditions import condition
+from edge.health.slices import take_short_slices
 from edge.health.watchdog import Notify, Pillars, Watchdog
 from edge.logs import setup
 from edge.seam.client import SeamClient
 from sync.db import Database
 
 STOP_WITHIN_S = 1.8
+NICE = 10
+"""A page or a page of the log may wait for a machine's answer, never the other way round (docs/decisions/0016)."""
 EXIT_LISTEN = 69
 "EX_UNAVAILABLE: a socket cannot be bound; systemd tries again."
 log = structlog.get_logger()
@@ -247,6 +251,10 @@ async def _main(settings: Settings) -> int:
 def run(settings: Settings) -> int:
     """``hall-edge front``. Exit codes: 0 clean, 69 a socket cannot be bound, 70 bug."""
     setup(settings.log.level, part="front", monotonic=time.monotonic)
+    with contextlib.suppress(PermissionError):  # the unit has done it, and forbids the call
+        os.setpriority(os.PRIO_PROCESS, 0, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))
+    # Not to be let in sooner, but to be let out: also the kernel's own threads, on which a commit waits, stand behind us.
+    take_short_slices()
     try:
         return asyncio.run(_main(settings))
     except EdgeError as error:
