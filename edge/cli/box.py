@@ -38,9 +38,11 @@ class Box:
         """An object of the API."""
         return self._whole("GET", path, query, timeout_s)
 
-    def post(self, path: str, *, timeout_s: float = TIMEOUT_S, **query: Any) -> dict[str, Any]:
+    def post(
+        self, path: str, *, timeout_s: float = TIMEOUT_S, body: dict[str, Any] | None = None, **query: Any
+    ) -> dict[str, Any]:
         """Ask for something to be done."""
-        return self._whole("POST", path, query, timeout_s)
+        return self._whole("POST", path, query, timeout_s, body)
 
     def lines(self, path: str, *, timeout_s: float | None = None, **query: Any) -> Iterator[dict[str, Any]]:
         """The objects of an NDJSON stream, until it ends. A quiet wire is no fault: waits as long as it takes, or, with a
@@ -60,10 +62,12 @@ class Box:
         finally:
             connection.close()
 
-    def _whole(self, method: str, path: str, query: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+    def _whole(
+        self, method: str, path: str, query: dict[str, Any], timeout_s: float, sent: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         connection = _Unix(self.path, timeout_s)
         try:
-            response = self._ask(connection, method, path, query, timeout_s)
+            response = self._ask(connection, method, path, query, timeout_s, sent)
             body = response.read()
         except TimeoutError:
             raise faults.too_slow(self.path, timeout_s) from None
@@ -76,12 +80,22 @@ class Box:
         return _json(body)
 
     def _ask(
-        self, connection: _Unix, method: str, path: str, query: dict[str, Any], timeout_s: float
+        self,
+        connection: _Unix,
+        method: str,
+        path: str,
+        query: dict[str, Any],
+        timeout_s: float,
+        sent: dict[str, Any] | None = None,
     ) -> http.client.HTTPResponse:
         wanted = {name: _word(value) for name, value in query.items() if value is not None}
         target = f"/api/v1{path}{'?' + urlencode(wanted) if wanted else ''}"
         try:
-            connection.request(method, target, headers={"Accept": "application/json, application/x-ndjson"})
+            headers = {"Accept": "application/json, application/x-ndjson"}
+            body = None if sent is None else json.dumps(sent).encode()
+            if body is not None:
+                headers["Content-Type"] = "application/json"
+            connection.request(method, target, body=body, headers=headers)
             return connection.getresponse()
         except PermissionError:
             raise faults.not_in_group(self.path) from None

@@ -7,6 +7,7 @@ import click
 
 from edge.cli.box import Box
 from edge.cli.faults import CONFLICT, NOT_FOUND, Fault
+from edge.cli.orders import confirm, disable, enable
 from edge.cli.show import asks_box, clock, emit, grouped, plain, shape, table
 
 _LINKS = {"up": "on line", "down": "OFF LINE", "silent": "line silent on purpose", "shaky": "answers badly"}
@@ -18,6 +19,10 @@ PROBE_TIMEOUT_S = 200.0
 @click.group()
 def egm() -> None:
     """Slot machines."""
+
+
+for _order in (confirm, disable, enable):
+    egm.add_command(_order)
 
 
 @egm.command("list")
@@ -117,10 +122,22 @@ def page(told: dict[str, Any]) -> Iterator[str]:
         f"  errors    unanswered {grouped(one['misses'])} · bad CRC {grouped(one['bad_crc'])} · damaged otherwise "
         f"{grouped(one['bad_other'])} · busy {grouped(one['busy'])} · refused {grouped(one['nacks'])}"
     )
+    if one["stranger"]:
+        yield click.style(
+            f"  another   machine answers here: {plain(one['stranger'])}. Is it the right one now? "
+            f"hallctl egm confirm {one['asset']} (HE2102)",
+            fg="red",
+        )
+        if one["stage"] == "held":
+            yield click.style("            Nothing is taken from it until then.", fg="red")
+    if one["handpay"]:
+        yield click.style(f"  handpay   waits for an attendant{_amount(one['handpay'])}", fg="yellow")
     if one["gaps"]:
         yield click.style(
             f"  gaps      {one['gaps']} times since the start something of it may be missing (HE2106)", fg="yellow"
         )
+    if one["features"]:
+        yield f"  can       {plain(', '.join(one['features']))}"
     if one["unsupported_polls"]:
         yield f"  silent to {' '.join(f'{code:02X}' for code in one['unsupported_polls'])}"
     doors = ", ".join(f"{door} {is_}" for door, is_ in sorted(one["doors"].items()))
@@ -140,6 +157,11 @@ def page(told: dict[str, Any]) -> Iterator[str]:
             code, value = meter["code"].upper(), grouped(meter["value"])
             yield f"            {code}  {meter['name']:<44} {value:>16} {meter['unit']}"
     yield from _age(told)
+
+
+def _amount(handpay: dict[str, Any]) -> str:
+    amount = handpay.get("amount")
+    return "" if amount is None else f": {grouped(amount)} {plain(handpay.get('unit', ''))}"
 
 
 def _age(told: dict[str, Any]) -> Iterator[str]:

@@ -24,7 +24,7 @@ HELP = {
     "ping": "Who answers, and how fast.",
     "version": "Version of this program.",
     "page-link": "A link that opens the page once, in a browser on this box.",
-    "egm": "Slot machines: list, show, probe.",
+    "egm": "Slot machines: list, show, probe, enable, disable, confirm.",
     "event": "Events: tail, search.",
     "line": "Lines: list, scan, trace, replay.",
     "sim": "Simulated machines, halls, central and faults.",

@@ -10,9 +10,10 @@ from typing import Literal
 from edge.clock import Quality
 from edge.hall.devices import Egm, Identity
 from edge.hall.events import Fact, check, schema_path
+from edge.hall.shapes import Json
 from edge.rules.identity import Kind
 from edge.rules.meters import Pace
-from sync import outbox
+from sync import inbox, outbox
 from sync.db import Transaction
 from sync.envelope import Envelope
 
@@ -72,3 +73,10 @@ class Page:
         )
         self.events.append(envelope)
         return envelope
+
+    def end_command(self, central: str, command_id: str, fact: Fact) -> None:
+        """The event that ends a command, and the inbox closed with what it says for whoever asks after the command."""
+        envelope = self.append(fact)
+        told: dict[str, Json] = {"event": envelope.id, "type": fact.kind}
+        told |= {name: fact.data[name] for name in ("error", "text") if name in fact.data}
+        inbox.finish(self.tx, central, command_id, told)

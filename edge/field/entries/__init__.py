@@ -23,13 +23,11 @@ from edge.field.found import (
 )
 from edge.field.page import Page
 from edge.hall.events import Fact
-from sync import inbox
 
 
 def enter_command(page: Page, found: CommandEnded) -> None:
     """The outcome of a command: its event, and the inbox closed with it."""
-    envelope = page.append(found.fact)
-    inbox.finish(page.tx, found.central, found.command_id, {"event": envelope.id, "type": found.fact.kind})
+    page.end_command(found.central, found.command_id, found.fact)
 
 
 def enter_fact(page: Page, found: Fact) -> None:

@@ -14,7 +14,6 @@ from edge.hall.shapes import Json
 from edge.store.descriptions import forget_description, note_description, note_polls
 from edge.store.devices import IdentityChange, compared, egm, enrol_serial, note_identity
 from edge.store.strangers import forget_stranger, note_stranger, stranger_at
-from sync import inbox
 
 OF_ITS_OWN = frozenset({"game_id", "additional_id", "paytable", "version", "games", "base_percentage"})
 "Where one of these differs, another program may be in the cabinet: what was learnt of its polls does not hold."
@@ -103,7 +102,7 @@ def enter_confirmation(page: Page, found: ConfirmFound) -> None:
         failed = Fact(
             "hall.command.failed.v1", f"egm/{asset}", found.time, {**head, "error": refusal[0], "text": refusal[1]}
         )
-        _end_command(page, found, failed)
+        page.end_command(found.central, found.command_id, failed)
         return
     assert stranger is not None
     enrol_serial(page.tx, asset, stranger.told.serial)
@@ -115,7 +114,7 @@ def enter_confirmation(page: Page, found: ConfirmFound) -> None:
     if stranger.held:
         _take(page, IdentityFound(asset, found.time, stranger.told, ()), None)
     done = Fact("hall.command.done.v1", f"egm/{asset}", found.time, {**head, "result": {"outcome": "confirmed"}})
-    _end_command(page, found, done)
+    page.end_command(found.central, found.command_id, done)
 
 
 def enter_description(page: Page, found: DescriptionFound) -> None:
@@ -155,8 +154,3 @@ def _tell_wrong(
 def _generation(page: Page, asset: int) -> int:
     known = egm(page.tx, asset)
     return known.generation if known else 1
-
-
-def _end_command(page: Page, found: ConfirmFound, fact: Fact) -> None:
-    envelope = page.append(fact)
-    inbox.finish(page.tx, found.central, found.command_id, {"event": envelope.id, "type": fact.kind})

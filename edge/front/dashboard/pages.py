@@ -80,6 +80,7 @@ def add_to(app: FastAPI, front: Front, live: Live, sessions: Sessions, guard: Gu
             top=live.top(),
             tile=tiles.tile(known, front.zone),
             machine=known,
+            facts=tiles.facts(known),
             meters=tiles.meter_rows(known),
             worth=tiles.worth(known, front.settings.hall.currency),
             read_at=tiles.clock_of(known.meters_at, front.zone),

@@ -47,6 +47,10 @@ def _state(machine: EgmState, open_doors: list[str]) -> tuple[str, str, str]:
         return "off", "■", "does not answer" if machine.link == "down" else "line silent on purpose"
     if machine.link == "unknown":
         return "unknown", "○", "not heard yet"
+    if machine.stranger is not None:
+        return "attention", "▲", "another machine answers"
+    if machine.handpay is not None:
+        return "attention", "▲", "handpay waits"
     if open_doors:
         return "attention", "▲", "door open"
     if machine.enabled is False:
@@ -56,6 +60,39 @@ def _state(machine: EgmState, open_doors: list[str]) -> tuple[str, str, str]:
     if machine.link == "shaky":
         return "attention", "▲", "answers badly"
     return "on", "●", "on line"
+
+
+def facts(machine: EgmState) -> list[tuple[str, str]]:
+    """What is known of a machine beside its tile, as name and words; what it has not told is left out."""
+    handpay = machine.handpay or {}
+    amount, unit = handpay.get("amount"), handpay.get("unit")
+    rows = {
+        "Another answers": machine.stranger,
+        "How far it has come": _STAGES.get(machine.stage, machine.stage),
+        "Handpay": None if machine.handpay is None else "not read yet" if amount is None else f"{amount} {unit}",
+        "Games": None if machine.games is None else str(machine.games),
+        "Game selected": None if machine.selected_game is None else str(machine.selected_game),
+        "Denominations": ", ".join(str(code) for code in machine.player_denominations or ()),
+        "It can": ", ".join(machine.features),
+        "Silent to polls": " ".join(f"{code:02X}" for code in machine.unsupported_polls),
+        "Meters it lacks": " ".join(f"{code:02X}" for code in machine.meters_unsupported),
+        "Damaged, busy, refused": _some(machine.bad_crc + machine.bad_other, machine.busy, machine.nacks),
+        "Gaps since the start": _some(machine.gaps),
+    }
+    return [(name, words) for name, words in rows.items() if words]
+
+
+_STAGES = {
+    "down": None,
+    "greeting": "asked who it is",
+    "held": "held: nothing is taken from it until it is confirmed",
+    "accepted": "known; its meters are being read",
+    "ready": None,
+}
+
+
+def _some(*counts: int) -> str | None:
+    return ", ".join(str(count) for count in counts) if any(counts) else None
 
 
 def _meter(machine: EgmState, code: str) -> str:

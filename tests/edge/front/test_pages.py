@@ -1,5 +1,6 @@
 """Pages for people: who may see them, that nothing in them can act, and that they say how old they are."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -129,3 +130,24 @@ def test_the_script_puts_text_and_never_markup() -> None:
 async def test_central_has_no_business_on_the_floor(hall: Hall) -> None:
     async with hall.client(CENTRAL) as central:
         assert (await central.get("/")).status_code == 403
+
+
+async def test_a_machine_that_is_another_than_enrolled_is_seen_at_once_with_what_holds_until_it_is_confirmed(
+    hall: Hall,
+) -> None:
+    hall.board.update_egm(100417, stage="held", stranger="serial number <b>XYZ</b>", handpay={"amount": None})
+    hall.announce()
+    async with hall.local() as browser:
+
+        async def page(path: str) -> str:
+            return str((await browser.get(path)).text)
+
+        for _ in range(100):
+            if "another machine answers" in await page("/"):
+                break
+            await asyncio.sleep(0.05)
+        assert "another machine answers" in await page("/")
+        shown = await page("/m/100417")
+        assert "serial number &lt;b&gt;XYZ&lt;/b&gt;" in shown, "as text, whatever a machine calls itself"
+        assert "nothing is taken from it until it is confirmed" in shown
+        assert "not read yet" in shown, "a handpay whose amount is not known is no handpay of nothing"
