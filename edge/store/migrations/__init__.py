@@ -9,11 +9,12 @@ import sqlite3
 from edge.store.migrations.m001_hall import TABLES as M001
 from edge.store.migrations.m001_hall import migrations as hall
 from edge.store.migrations.m002_machines import TABLES as M002
+from edge.store.migrations.m004_reviews import TABLES as M004
 
 MIGRATIONS = (hall,)
 
 
 def create(conn: sqlite3.Connection) -> None:
     """The same tables on a bare connection, for tests and tools."""
-    for tables in (M001, M002):
+    for tables in (M001, M002, M004):
         conn.executescript(tables)
