@@ -11,6 +11,7 @@ from re import compile as pattern_of
 
 from edge.errors import BadFact
 from edge.hall.catalogue.answers import ANSWER_KINDS
+from edge.hall.catalogue.balance import BALANCE_KINDS
 from edge.hall.catalogue.cabinet import DOOR_KINDS, FAULT_KINDS, PLAY_KINDS, SERVICE_KINDS
 from edge.hall.catalogue.house import COMMAND_KINDS, GATEWAY_KINDS, LINK_KINDS
 from edge.hall.catalogue.kind import Class, EventKind, LiveClass, Priority, Shed
@@ -37,8 +38,8 @@ def _by_name(*groups: Iterable[EventKind]) -> Mapping[str, EventKind]:
 
 
 KINDS: Mapping[str, EventKind] = _by_name(
-    DOOR_KINDS, FAULT_KINDS, MONEY_KINDS, ANSWER_KINDS, TICKET_KINDS, CASHLESS_KINDS, METER_KINDS, IDENTITY_KINDS,
-    TEST_KINDS, LINK_KINDS, COMMAND_KINDS, GATEWAY_KINDS, SERVICE_KINDS, PLAY_KINDS,
+    DOOR_KINDS, FAULT_KINDS, MONEY_KINDS, ANSWER_KINDS, TICKET_KINDS, CASHLESS_KINDS, METER_KINDS,
+    BALANCE_KINDS, IDENTITY_KINDS, TEST_KINDS, LINK_KINDS, COMMAND_KINDS, GATEWAY_KINDS, SERVICE_KINDS, PLAY_KINDS,
 )  # fmt: skip
 "Every kind there is, by its name."
 

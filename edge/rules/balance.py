@@ -18,10 +18,10 @@ from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from edge.hall.meters import CREDITS_NOW, Reading
-from edge.rules.meters import Verdict, modulus
+from edge.rules.meters import modulus
 
 Rule = Literal["credits", "bills", "games"]
-Scale = Literal["credits", "minor", "count"]
+Scale = Literal["credits", "minor", "games"]
 "What a residual is counted in."
 Reason = Literal["first", "incoherent", "not_read", "unsupported", "doubtful", "generation", "denomination"]
 """Why an identity is not judged. first: there is nothing before to compare with. not_read: a term was not asked for, or not
@@ -68,7 +68,7 @@ BILL_VALUES: Mapping[int, int] = {
 "Count of bills -> value of one in units of the currency (sas-core 8)."
 GAME_TOTALS = (0x00, 0x01, 0x02, 0x05, 0x06, 0x07)
 "Meters whose sum over the games is that of the cabinet (MTR-09)."
-_COUNTS = frozenset({0x05, 0x06, 0x07})
+_GAMES = frozenset({0x05, 0x06, 0x07})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,12 @@ class Identity:
     tolerance: int = 0
     level: bool = False
     "The stated meter is a level: its change counts, modulo its size; it has no booked growth."
+
+    def total(self, before: int, step: "Step", end: "End") -> int:
+        """The residual of a range and the step that follows it."""
+        if not self.level:
+            return before + step.residual
+        return nearest(before + step.residual, modulus(end.readings[self.stated.game, self.stated.code].width))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +186,7 @@ def bills_identity(worth: Fraction, minor_per_unit: int, *, without: Collection[
 def games_identity(code: int, games: int) -> Identity:
     """MTR-09: this meter of games 1 to `games` together is that of the cabinet."""
     terms = tuple(Term(game, code, 1) for game in range(1, games + 1))
-    return Identity("games", Term(0, code, 1), terms, "count" if code in _COUNTS else "credits")
+    return Identity("games", Term(0, code, 1), terms, "games" if code in _GAMES else "credits")
 
 
 def identities_of(
@@ -268,11 +274,6 @@ def growth_of(verdicts: Collection[tuple[MeterOf, str, int | None]]) -> dict[Met
             continue  # Not booked: the next reading is compared with the one before it.
         growth[key] = None if before is None or delta is None else before + delta
     return growth
-
-
-def is_doubtful(verdict: Verdict) -> bool:
-    """This reading is not the machine's word: the books kept the one before."""
-    return not verdict.booked
 
 
 def needs_telling(told: int, residual: int, tolerance: int) -> Literal["unbalanced", "balanced"] | None:

@@ -54,6 +54,8 @@ SENTENCES: Mapping[str, str] = {
     "egm.transfer.noticed": "Automat {asset}: bargeldlose Buchung ({stage})",
     "egm.meters.snapshot": "Automat {asset}: Zähler gelesen ({reason})",
     "egm.meters.review": "Automat {asset}: Zähler brauchen eine Entscheidung ({cause})",
+    "egm.meters.unbalanced": "Automat {asset}: Zähler gehen nicht auf, Unterschied {residual} {scale} ({rule})",
+    "egm.meters.balanced": "Automat {asset}: Zähler gehen wieder auf ({rule}, {how})",
     "egm.generation.opened": "Automat {asset}: Zähler beginnen Generation {generation} ({cause})",
     "egm.meters.collected": "Automat {asset}: Zähler vor der Änderung gelesen ({machine})",
     "egm.denomination.changed": "Automat {asset}: Abrechnungswert eines Kredits geändert",
@@ -135,6 +137,9 @@ WORDS: Mapping[str, str] = {
     "cancelled_credits": "Guthaben", "other": "anderes", "flooded_optics": "Lichtschranke geblendet",
     "reverse_coin": "Münze rückwärts", "coin_too_short": "Münze zu kurz", "coin_jam": "Münzstau", "runaway": "läuft durch",
     "optics_disconnected": "Lichtschranke abgeklemmt",
+    # what meters are held against each other for
+    "bills": "Geldscheine", "games": "Spiele", "minor": "kleinste Münzeinheiten",
+    "agrees": "stimmt überein", "new_range": "neu begonnen",
     # the rest
     "on": "an", "off": "aus", "attendant": "der Aufsicht", "operator": "des Betreibers", "clean": "sauber",
     "unclean": "nicht sauber", "synced": "gestellt", "holdover": "ohne Zeitquelle", "untrusted": "nicht verlässlich",

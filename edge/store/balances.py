@@ -1,0 +1,120 @@
+"""Which of a machine's identities hold, since when, and by how much one does not.
+
+A row is a range: from `since_snapshot` to `judged_snapshot`, with the residual of all that was booked between. It is a
+state, not a record: what was said of it stands in the log. Amounts are text, for no sum of meters may overflow a column.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+from edge.rules.balance import Base, MeterOf, Reason, Rule
+from edge.store.tx import Reader, Row, Tx
+
+Key = tuple[Rule, int]
+"Rule and code of the stated meter."
+_ACCOUNTING = -1
+"In the key of a series: the machine's accounting denomination."
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One identity of one machine."""
+
+    asset: int
+    rule: Rule
+    code: int
+    "Of the meter that states the sum."
+    base: Base | None
+    "What the next snapshot is held against; None: nothing could be judged so far."
+    residual: int = 0
+    "Of the range, in 1/per of the identity's scale; 0: it holds."
+    told: int = 0
+    "The residual of the last event about it; 0: none, or it was said to hold again."
+    since_snapshot: int | None = None
+    judged_snapshot: int | None = None
+    unjudged: Reason | None = None
+    "Why the newest snapshot that was read for it could not be judged; None: it was."
+
+
+class Standing(NamedTuple):
+    """A machine's identities, and how many games it says that it has."""
+
+    balances: Mapping[Key, Balance]
+    games: int
+
+
+_COLUMNS = (
+    "asset, rule, code, generation, worth, value, width, residual, told, since_snapshot, judged_snapshot, unjudged"
+)
+
+
+def balances(conn: Reader, asset: int | None = None) -> list[Balance]:
+    """Of one machine, or of all."""
+    rows = conn.execute(
+        f"SELECT {_COLUMNS} FROM balances WHERE asset = ? OR ? IS NULL ORDER BY asset, rule, code", (asset, asset)
+    ).fetchall()
+    return [_balance(row) for row in rows]
+
+
+def standing(conn: Reader, asset: int) -> Standing:
+    """What a snapshot of this machine is held against."""
+    rows = conn.execute(f"SELECT {_COLUMNS} FROM balances WHERE asset = ?", (asset,)).fetchall()
+    games = conn.execute("SELECT games FROM egms WHERE asset = ?", (asset,)).fetchone()
+    found = [_balance(row) for row in rows]
+    return Standing({(one.rule, one.code): one for one in found}, int((games and games[0]) or 1))
+
+
+def keep_balance(tx: Tx, balance: Balance) -> None:
+    """Write down how it stands now."""
+    base = balance.base
+    worth = None if base is None or base.worth is None else str(base.worth)
+    tx.execute(
+        f"INSERT INTO balances ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (asset, rule, code) DO UPDATE SET generation = excluded.generation, worth = excluded.worth, "
+        "value = excluded.value, width = excluded.width, residual = excluded.residual, told = excluded.told, "
+        "since_snapshot = excluded.since_snapshot, judged_snapshot = excluded.judged_snapshot, "
+        "unjudged = excluded.unjudged",
+        (
+            balance.asset,
+            balance.rule,
+            balance.code,
+            base.generation if base else None,
+            worth,
+            base.value if base else None,
+            base.width if base else None,
+            str(balance.residual),
+            str(balance.told),
+            balance.since_snapshot,
+            balance.judged_snapshot,
+            balance.unjudged,
+        ),
+    )
+
+
+def verdicts_between(
+    conn: Reader, asset: int, generation: int, after: int, before: int
+) -> Sequence[tuple[MeterOf, str, int | None]]:
+    """Meter, verdict and booked growth of each reading in the snapshots between these two, both left out."""
+    rows = conn.execute(
+        "SELECT s.game, s.code, r.verdict, r.delta FROM meter_snapshots p JOIN meter_readings r USING (snapshot) "
+        "JOIN meter_series s USING (series) WHERE p.asset = ? AND p.snapshot > ? AND p.snapshot < ? "
+        "AND s.generation = ? AND s.denomination = ?",
+        (asset, after, before, generation, _ACCOUNTING),
+    ).fetchall()
+    return [((game, code), verdict, delta) for game, code, verdict, delta in rows]
+
+
+def event_of(conn: Reader, snapshot: int) -> str | None:
+    """Id of the event of a snapshot."""
+    row = conn.execute("SELECT event_id FROM meter_snapshots WHERE snapshot = ?", (snapshot,)).fetchone()
+    return None if row is None or row[0] is None else str(row[0])
+
+
+def _balance(row: Row) -> Balance:
+    asset, rule, code, generation, worth, value, width, residual, told, since, judged, unjudged = row
+    base = None
+    if generation is not None:
+        base = Base(generation, None if worth is None else Fraction(worth), value, width)
+    return Balance(asset, rule, code, base, int(residual), int(told), since, judged, unjudged)
