@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from edge.field.entries.balance import enter_balance
 from edge.field.found import SnapshotFound
 from edge.field.page import Page
 from edge.hall.events import Fact
@@ -34,6 +35,7 @@ def enter_snapshot(page: Page, found: SnapshotFound) -> None:
     name_snapshot(page.tx, recorded.snapshot, envelope.id)
     for fact in _consequences(recorded, envelope.id, found.time):
         page.append(fact)
+    enter_balance(page, recorded, envelope.id, found.time)
 
 
 def _consequences(recorded: Recorded, snapshot_id: str, time: datetime) -> Sequence[Fact]:
