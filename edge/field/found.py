@@ -15,9 +15,8 @@ from edge.hall.devices import Identity
 from edge.hall.events import Fact
 from edge.hall.meters import Reading
 from edge.hall.money import Denomination
+from edge.hall.requests import SnapshotReason
 from edge.hall.shapes import Json
-
-Reason = Literal["first", "interval", "event", "command", "link_up", "stop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class SnapshotFound:
 
     asset: int
     time: datetime
-    reason: Reason
+    reason: SnapshotReason
     because: str | None
     "Id of the event that caused it; that event was committed first (rule 14)."
     coherent: bool

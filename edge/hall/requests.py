@@ -4,7 +4,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar, Literal
 
-SnapshotReason = Literal["first", "interval", "event", "command", "link_up", "stop"]
+SnapshotReason = Literal[
+    "first", "interval", "day_end", "link_up", "command", "move", "last", "drop", "access", "service", "denomination",
+    "before_clear", "after_clear", "event",
+]  # fmt: skip
+"Why meters are read (MTR-07); what each means is said in the catalogue of meter events."
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +142,9 @@ Request = (
 def merged(waiting: Request, new: Request) -> Request | None:
     """One request that does for both of the gateway's own; None: each is asked by itself.
 
-    A reading of an event serves the regular one too, and of two events the first; the machine's total and its games are
-    separate readings. Of a bill, a hopper or a selection the newest occasion counts: what is asked is how it stands now.
+    A reading of an event serves the regular one too, and of two events with the same reason the first; each other reason
+    has a reading of its own (MTR-07), and the machine's total and its games are separate readings. Of a bill, a hopper or
+    a selection the newest occasion counts: what is asked is how it stands now.
     """
     if type(waiting) is not type(new):
         return None
@@ -152,15 +157,17 @@ def merged(waiting: Request, new: Request) -> Request | None:
     return waiting
 
 
-_RANK = {"interval": 0, "event": 1, "command": 2, "stop": 2, "link_up": 3, "first": 3}
+_OF_EVENTS = frozenset({"drop", "access", "service", "denomination", "before_clear", "after_clear", "event"})
 
 
 def _merged_readings(waiting: ReadMeters, new: ReadMeters) -> ReadMeters | None:
     if waiting.games != new.games or waiting.before_change or new.before_change:
         return None
-    ranks = _RANK[waiting.reason], _RANK[new.reason]
-    if ranks[0] != ranks[1] and max(ranks) > 1:
+    if waiting.reason == new.reason or (new.reason == "interval" and waiting.reason in _OF_EVENTS):
+        chosen = waiting
+    elif waiting.reason == "interval" and new.reason in _OF_EVENTS:
+        chosen = new
+    else:
         return None  # the first reading of a machine is a test of its own, and an event's meters name the event
-    chosen = new if ranks[1] > ranks[0] else waiting
     codes = (*waiting.codes, *(code for code in new.codes if code not in waiting.codes))
     return replace(chosen, codes=codes)

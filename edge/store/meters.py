@@ -13,6 +13,7 @@ from edge.clock import from_stamp, stamp
 from edge.errors import UnknownMachine
 from edge.hall.meters import Reading
 from edge.hall.money import Denomination
+from edge.hall.requests import SnapshotReason
 from edge.hall.shapes import Json
 from edge.rules.meters import (
     NEEDS_REVIEW,
@@ -29,7 +30,6 @@ from edge.rules.meters import (
 from edge.store.devices import open_generation
 from edge.store.tx import Reader, Tx
 
-Reason = Literal["first", "interval", "event", "command", "link_up", "stop"]
 _OWN_DENOMINATION = -1
 "In the key of a series: the machine's accounting denomination. SQL's NULL would equal nothing, not even itself."
 
@@ -40,7 +40,7 @@ class Snapshot:
 
     asset: int
     read_at: datetime
-    reason: Reason
+    reason: SnapshotReason
     readings: Sequence[Reading]
     unsupported: Sequence[int] = ()
     because: str | None = None

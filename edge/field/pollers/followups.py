@@ -14,7 +14,7 @@ from edge.field.found import HandpayFound
 from edge.field.pollers.asking import HANDPAY_AGAIN_S, Asking
 from edge.field.pollers.seats import Habits, Heard, Seat
 from edge.field.translate import answers
-from edge.field.translate.followups import AFTER, Ask, meters_beside
+from edge.field.translate.followups import AFTER, Ask, meters_beside, reason_of
 from edge.hall.events import Fact
 from edge.hall.meters import METERS
 from edge.hall.requests import (
@@ -58,7 +58,7 @@ class FollowUps:
         self._asking.ask_own(Slip(Describe(seat.asset)))
 
     def _meters(self, seat: Seat, code: int, cause: str) -> None:
-        self._asking.ask_meters(seat, "event", cause, beside=meters_beside(code))
+        self._asking.ask_meters(seat, reason_of(code), cause, beside=meters_beside(code))
 
     def _handpay(self, seat: Seat, _code: int, _cause: str) -> None:
         if HANDPAY not in seat.unsupported_polls:
@@ -88,7 +88,7 @@ class FollowUps:
         seat.collecting = None
 
     def _collect(self, seat: Seat, cause: str) -> None:
-        request = ReadMeters(seat.asset, ALL_METERS, reason="event", because=cause, before_change=True)
+        request = ReadMeters(seat.asset, ALL_METERS, reason="before_clear", because=cause, before_change=True)
         self._asking.ask_own(Slip(request), first=True)
 
     # answers --------------------------------------------------------------------------------------------------------
@@ -107,7 +107,11 @@ class FollowUps:
 
         def then(_written: object) -> None:
             # Only now: the meters that will be gone are on disk.
-            if complete and request.games == (0,) and self._asking.ask_games(seat, "event", cause, before_change=True):
+            if (
+                complete
+                and request.games == (0,)
+                and self._asking.ask_games(seat, "before_clear", cause, before_change=True)
+            ):
                 return
             answer = AnswerMeterChange(seat.asset, "go_ahead" if complete else "not_now", cause)
             self._asking.ask_own(Slip(answer), first=True)

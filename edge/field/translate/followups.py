@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
+from edge.hall.requests import SnapshotReason
+
 
 class Ask(Enum):
     """One thing asked of a machine."""
@@ -35,7 +37,10 @@ AFTER: Mapping[int, tuple[Ask, ...]] = {
     # the machine may be another now, or count anew (sas-core 9.3, 9.5)
     0x17: _ANOTHER, 0x18: _ANOTHER, 0x36: _ANOTHER, 0x38: _ANOTHER, 0x3C: _ANOTHER, 0x70: _ANOTHER, 0x7A: _ANOTHER,
     0x8E: _ANOTHER, 0xA2: _ANOTHER,
-    0x85: (Ask.IDENTITY, Ask.DESCRIPTION),
+    # the operator's menu: before anything is changed in it, and after (MTR-07 "logic or validator access")
+    0x84: _METERS, 0x85: _ANOTHER,
+    # taken out of service by an attendant
+    0x86: _METERS,
     # memory was hurt or reset: compare
     0x31: _METERS, 0x32: _METERS, 0x33: _METERS, 0x3A: _METERS, 0x7B: _METERS,
     # bills
@@ -53,6 +58,29 @@ AFTER: Mapping[int, tuple[Ask, ...]] = {
     0xA1: (Ask.CHANGE_OFF, Ask.METERS),
 }  # fmt: skip
 "Codes without a row ask for nothing."
+
+REASON: Mapping[int, SnapshotReason] = {
+    # MTR-07 "each drop": doors of drop box and cashbox, the box itself, and its period totals, reset when it is emptied
+    0x13: "drop", 0x19: "drop", 0x1B: "drop", 0x1C: "drop", 0x7B: "drop", 0x9A: "drop", 0x9B: "drop",
+    # MTR-07 "logic or validator access": the main door leads to both, the belly door to the validator of many cabinets
+    0x11: "access", 0x15: "access", 0x1D: "access", 0x98: "access", 0x99: "access", 0x84: "access", 0x85: "access",
+    # MTR-07 "placed in or taken out of service"; the machine tells only the second, the gateway's own orders do both
+    0x86: "service",
+    # MTR-07 "denomination change": no exception says only that (sas-core 7: 3C "denomination, address, anything affecting
+    # 1F", A2 "enabled games/denominations"); what else may count in other units or anew is told by the same reading
+    0x36: "denomination", 0x38: "denomination", 0x3C: "denomination", 0x8E: "denomination", 0xA2: "denomination",
+    # MTR-07 "before and after a RAM clear": before, where the machine announces it and waits (sas-core 5.8); after,
+    # also where memory was hurt and may have been cleared (sas-core 9.5)
+    0xA0: "before_clear",
+    0x7A: "after_clear", 0x31: "after_clear", 0x32: "after_clear", 0x33: "after_clear", 0x3A: "after_clear",
+}  # fmt: skip
+"Reason of the snapshot that an exception asks for; those without a row are significant events of no kind of their own."
+
+
+def reason_of(code: int) -> SnapshotReason:
+    """Why the meters are read after this exception."""
+    return REASON.get(code, "event")
+
 
 _COUNT_OF: Mapping[int, int] = {
     0x47: 0x40, 0x48: 0x42, 0x49: 0x43, 0x4A: 0x44, 0x4B: 0x46, 0x4C: 0x47, 0x4D: 0x41, 0x4E: 0x4A, 0x50: 0x48,

@@ -3,7 +3,10 @@
 A snapshot names the event that caused it (`because`), never the other way round.
 """
 
+from collections.abc import Mapping
+
 from edge.hall.catalogue.kind import ASSET, EventKind, own
+from edge.hall.requests import SnapshotReason
 from edge.hall.shapes import (
     boolean,
     choice,
@@ -20,7 +23,23 @@ VERDICTS = (
     "ambiguous",
 )  # fmt: skip
 "What a reading is against the one before; the last six are the causes of a falling meter (MTR-03 to MTR-05)."
-REASONS = ("first", "interval", "event", "command", "link_up", "stop")
+REASONS: Mapping[SnapshotReason, str] = {
+    "first": "the first of a machine that is new here, or stands where another stood",
+    "interval": "the regular one",
+    "day_end": "just before the gaming day ends; the closing reading of the day",
+    "link_up": "its link is up again; what it counted meanwhile is in it",
+    "command": "asked for by central or a person",
+    "move": "asked for before the machine is moved",
+    "last": "asked for as the last one before the machine is taken away",
+    "drop": "cashbox or drop: door opened, box removed or put in, bill totals reset",
+    "access": "way to logic or validator: door opened, operator menu entered or left",
+    "service": "placed in or taken out of service",
+    "denomination": "options, denominations, games, program or components changed",
+    "before_clear": "the machine waits until its meters were read, to clear them or change its games",
+    "after_clear": "its meters were cleared, or its memory was hurt or reset",
+    "event": "another significant event: handpay, bill, power, gap, a change given up",
+}
+"Why a snapshot was taken, with what it means (MTR-07). ``first`` and ``last`` are the flags of MTR-15."
 
 _GENERATION = integer(1, 1_000_000, about="life of this machine's meters, from 1")
 _CODE = integer(0, 0xFFFF, about="SAS meter code")
@@ -50,7 +69,7 @@ METER_KINDS: tuple[EventKind, ...] = (
         {
             "asset": ASSET,
             "generation": _GENERATION,
-            "reason": choice(*REASONS),
+            "reason": choice(*REASONS, about="; ".join(f"{reason}: {why}" for reason, why in REASONS.items())),
             "because": nullable(event_id(about="the event that caused this reading")),
             "coherent": boolean(about="true: all values belong to the same moment"),
             "denomination": nullable(DENOMINATION),

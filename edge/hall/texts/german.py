@@ -102,7 +102,7 @@ SENTENCES: Mapping[str, str] = {
 
 WORDS: Mapping[str, str] = {
     # doors
-    "main": "Haupttür", "drop": "Münzfachtür", "card_cage": "Logikbereich", "cashbox": "Kassettentür",
+    "main": "Haupttür", "drop": "Münzfach", "card_cage": "Logikbereich", "cashbox": "Kassettentür",
     "belly": "Untertür",
     # faults, devices, levels
     "bad_checksum": "falsche Prüfsumme", "bad_device": "Baustein defekt", "carriage_jam": "Wagen klemmt",
@@ -117,10 +117,13 @@ WORDS: Mapping[str, str] = {
     # reasons and causes
     "asset": "Inventarnummer", "serial": "Seriennummer", "no_serial": "ohne Seriennummer", "command": "auf Befehl",
     "event": "wegen eines Ereignisses", "first": "erstmals", "held": "angehalten", "interval": "regelmäßig",
-    "link_up": "Verbindung steht", "stop": "Halt", "no_record": "kein Eintrag", "ram_clear": "Speicher gelöscht",
+    "link_up": "Verbindung steht", "no_record": "kein Eintrag", "ram_clear": "Speicher gelöscht",
     "rejected": "nicht erkannt", "reversed": "rückwärts", "reopened": "neu geöffnet", "replaced": "ausgetauscht",
     "three_tries": "dreimal keine Antwort", "unclean_stop": "Halt nicht sauber", "unsupported": "kennt die Frage nicht",
     "ambiguous": "mehrdeutig", "corrupt_read": "Lesefehler", "overflow": "Überlauf",
+    "day_end": "Ende des Spieltags", "move": "vor dem Umstellen", "last": "zum letzten Mal", "access": "Zugang ins Innere",
+    "service": "Betrieb", "denomination": "Einstellungen geändert", "before_clear": "vor dem Löschen",
+    "after_clear": "nach dem Löschen",
     # stages and results
     "pending": "angekündigt", "cancelled": "abgebrochen", "printed": "gedruckt", "inserted": "eingeführt",
     "transfer_completed": "Übertragung fertig", "handpay_validated": "Handauszahlung bestätigt",

@@ -56,6 +56,18 @@ def test_the_meters_of_an_event_name_it_also_where_a_regular_reading_waited() ->
     assert taken.request == ReadMeters(17, (0x00, 0x44, 0x0B), reason="event", because="s:1")
 
 
+def test_mtr_07_each_reason_has_a_reading_of_its_own_and_one_alone() -> None:
+    desk = Desk()
+    for reason, because in (("drop", "s:1"), ("access", "s:2"), ("drop", "s:3"), ("day_end", None), ("interval", None)):
+        desk.put(Slip(ReadMeters(17, (0x00,), reason=reason, because=because)))  # type: ignore[arg-type] # words of a table
+    taken = []
+    while (slip := desk.take(17)) is not None:
+        assert isinstance(slip.request, ReadMeters)
+        taken.append((slip.request.reason, slip.request.because))
+        desk.finish(17)
+    assert taken == [("drop", "s:1"), ("access", "s:2"), ("day_end", None)], "the regular one is served by the first"
+
+
 def test_the_first_meters_of_a_link_are_a_reading_of_their_own_and_so_are_the_games() -> None:
     desk = Desk()
     assert desk.put(Slip(ReadMeters(17, (0x00,), reason="link_up")))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
-from edge.field.translate.followups import AFTER, Ask, meters_beside
+from edge.field.translate.followups import AFTER, REASON, Ask, meters_beside, reason_of
+from edge.hall.catalogue.meters import REASONS
 from edge.hall.exceptions import CLEAR_CERTAIN, CLEAR_POSSIBLE, HANDPAY_CLOSES, HANDPAY_OPENS, MEANINGS
+from edge.hall.requests import SnapshotReason
 
 
 def codes_of(kind: str) -> set[int]:
@@ -23,8 +27,43 @@ def test_after_what_may_change_the_meters_they_are_read() -> None:
 
 def test_after_what_may_make_it_another_machine_it_is_asked_who_it_is_before_its_meters_are_read() -> None:
     """sas-core 9.3 and 9.5: power, changed programs, options, lost exceptions, cleared meters, components, games."""
-    for code in (0x17, 0x18, 0x36, 0x38, 0x3C, 0x70, 0x7A, 0x8E, 0xA2):
+    for code in (0x17, 0x18, 0x36, 0x38, 0x3C, 0x70, 0x7A, 0x85, 0x8E, 0xA2):
         assert AFTER[code] == (Ask.IDENTITY, Ask.DESCRIPTION, Ask.METERS), f"{code:02X}"
+
+
+def test_mtr_07_every_reason_of_a_snapshot_is_told_in_the_catalogue() -> None:
+    assert list(REASONS) == list(get_args(SnapshotReason))
+
+
+def test_mtr_07_each_reading_after_a_drop_an_access_a_change_or_a_clear_says_which_it_was() -> None:
+    drop = {code for code, meaning in MEANINGS.items() if meaning.data.get("door") in ("drop", "cashbox")}
+    inside = {code for code, meaning in MEANINGS.items() if meaning.data.get("door") in ("main", "card_cage", "belly")}
+    closed = codes_of("door.closed")
+    expected: dict[SnapshotReason, set[int]] = {
+        "drop": drop - closed
+        | codes_of("cashbox.removed")
+        | codes_of("cashbox.installed")
+        | codes_of("bill.totals.reset"),
+        "access": inside - closed | {0x84, 0x85},
+        "service": codes_of("out_of_service"),
+        "denomination": {
+            0x3C,
+            *codes_of("games.changed"),
+            *codes_of("software.changed"),
+            *codes_of("components.changed"),
+        },
+        "before_clear": {0xA0},
+        "after_clear": set(CLEAR_CERTAIN | CLEAR_POSSIBLE),
+    }
+    assert {code: reason for reason, codes in expected.items() for code in codes} == REASON
+    for code in REASON:
+        assert Ask.METERS in AFTER[code] or Ask.CHANGE in AFTER[code], f"{code:02X} has a reason and asks for nothing"
+
+
+def test_mtr_07_a_significant_event_of_no_kind_of_its_own_is_told_as_event() -> None:
+    for code in (0x17, 0x18, 0x4A, 0x51, 0x52, 0x55, 0x5A, 0x70, 0xA1):
+        assert Ask.METERS in AFTER[code]
+        assert reason_of(code) == "event", f"{code:02X}"
 
 
 def test_a_handpay_is_read_at_once_and_before_the_meters() -> None:

@@ -84,7 +84,7 @@ async def test_the_door_is_written_before_its_meters_are_asked_for_and_they_name
         await hall.go(3, lambda: kinds_of(hall, 17)[-2:] == ["door.opened", "meters.snapshot"])
         door, snapshot = hall.books.events()[-2:]
         assert snapshot["data"]["because"] == door["id"]
-        assert snapshot["data"]["reason"] == "event"
+        assert snapshot["data"]["reason"] == "access"
         assert hall.board.egms[17].doors == {"main": "open"}
         assert hall.machine(17).acknowledged == [0x11]
 
