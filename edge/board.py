@@ -76,7 +76,7 @@ class EgmState:
     gaps: int = 0
     "Times in which something of it may be missing, since the start of the field."
     review: int = 0
-    "Meter readings that wait for a person, since the start of the field."
+    "Meter readings that wait for a person's decision."
 
 
 @dataclass(slots=True)

@@ -78,6 +78,22 @@ class ConfirmFound:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionFound:
+    """A person decides a doubtful reading. Part of a command, which ends with it."""
+
+    asset: int
+    time: datetime
+    review: int
+    choice: Literal["count", "none"]
+    amount: int
+    "To be counted, in the unit of the meter; 0 with ``none``."
+    comment: str
+    central: str
+    command_id: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class DescriptionFound:
     """What a machine offers, and the asset number it tells of itself where it tells one."""
 
@@ -127,6 +143,7 @@ Found = (
     | SnapshotFound
     | IdentityFound
     | ConfirmFound
+    | DecisionFound
     | DescriptionFound
     | HandpayFound
     | PollsFound

@@ -21,6 +21,7 @@ from typing import Literal
 
 from edge.clock import stamp
 from edge.hall.meters import Reading
+from edge.hall.money import Denomination
 from edge.rules.meters import key_of, modulus
 from edge.store.meters import Recorded
 from edge.store.tx import Reader, Row, Tx
@@ -157,6 +158,29 @@ def awaits_next(conn: Reader, review: Review) -> bool:
     return review.cause == "corrupt_read" and row is not None and int(row[0]) == review.before_snapshot
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A snapshot of the machine, as far as it matters for a decision."""
+
+    snapshot: int
+    read_at: str
+    reason: str
+    coherent: bool
+    denomination: Denomination | None
+    event_id: str | None
+
+
+def moments(conn: Reader, review: Review) -> tuple[Moment, Moment]:
+    """The snapshots of the two readings: the booked one and the doubtful one."""
+    before, after = (_moment(conn, snapshot) for snapshot in (review.before_snapshot, review.snapshot))
+    return before, after
+
+
+def worth_of(conn: Reader, review: Review) -> Denomination | None:
+    """The accounting denomination in which the doubtful reading was made; None: the machine did not tell."""
+    return _moment(conn, review.snapshot).denomination
+
+
 def decide(
     tx: Tx, review: Review, choice: Choice, *, amount: int, comment: str, central: str, day: str, decision_id: str
 ) -> bool:
@@ -222,6 +246,17 @@ def _booked_before(tx: Tx, recorded: Recorded, reading: Reading) -> tuple[int, i
     ).fetchone()
     value, width, snapshot = row
     return int(value), int(width), int(snapshot)
+
+
+def _moment(conn: Reader, snapshot: int) -> Moment:
+    row = conn.execute(
+        "SELECT read_at, reason, coherent, denomination_code, denomination_numerator, denomination_denominator, event_id "
+        "FROM meter_snapshots WHERE snapshot = ?",
+        (snapshot,),
+    ).fetchone()
+    read_at, reason, coherent, code, above, below, event_id = row
+    denomination = None if code is None else Denomination(code, above, below)
+    return Moment(snapshot, read_at, reason, bool(coherent), denomination, event_id)
 
 
 def _own(reading: Reading) -> int:

@@ -16,6 +16,7 @@ from edge.hall.shapes import (
     nullable,
     record,
     several,
+    text,
 )
 
 VERDICTS = (
@@ -42,7 +43,10 @@ REASONS: Mapping[SnapshotReason, str] = {
 "Why a snapshot was taken, with what it means (MTR-07). ``first`` and ``last`` are the flags of MTR-15."
 
 _GENERATION = integer(1, 1_000_000, about="life of this machine's meters, from 1")
+CHOICES = ("count", "none", "refuted", "confirmed")
+"What became of a doubtful reading; the first two are a person's."
 _CODE = integer(0, 0xFFFF, about="SAS meter code")
+_REVIEW = integer(1, about="number of the review, by which it is decided")
 _GAME = integer(0, 9999, about="0 is the machine as a whole")
 DENOMINATION = record(
     {
@@ -84,10 +88,28 @@ METER_KINDS: tuple[EventKind, ...] = (
             "cause": choice("ambiguous", "corrupt_read"),
             "meters": several(record({
                 "game": _GAME, "code": _CODE, "before": digits(), "after": digits(), "width": integer(1, 9),
-            }), most=400),
+            }, {"denomination": nullable(integer(0, 255)), "review": _REVIEW}), most=400),
         },
         {"snapshot": event_id(about="the snapshot in which it was seen")},
         priority="alarm", live="money"),
+    own("egm.meters.decided", "Doubtful reading decided",
+        "Machine {asset}: review {review} of its meters is decided ({choice})", "money",
+        {
+            "asset": ASSET,
+            "generation": _GENERATION,
+            "review": _REVIEW,
+            "game": _GAME,
+            "denomination": nullable(integer(0, 255, about="denomination code the game was asked for")),
+            "code": _CODE,
+            "cause": choice("ambiguous", "corrupt_read"),
+            "choice": choice(*CHOICES, about="count: the amount is added, booked in the day of this event; none: nothing is; "
+                             "refuted, confirmed: no person was needed, the next reading stood on the old line and was "
+                             "counted from there, or where the doubtful one did and has a review of its own"),
+            "amount": digits(19, about="what is counted by it, in the unit of the meter; 0 for every choice but count"),
+            "comment": text(400, about="why, in the words of whoever decided"),
+            "central": text(80, about="who decided; gateway: no person"),
+        },
+        priority="high", live="money"),
     own("egm.generation.opened", "New meter generation",
         "Machine {asset}: meters start generation {generation} ({cause})", "money",
         {

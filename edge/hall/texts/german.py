@@ -54,6 +54,7 @@ SENTENCES: Mapping[str, str] = {
     "egm.transfer.noticed": "Automat {asset}: bargeldlose Buchung ({stage})",
     "egm.meters.snapshot": "Automat {asset}: Zähler gelesen ({reason})",
     "egm.meters.review": "Automat {asset}: Zähler brauchen eine Entscheidung ({cause})",
+    "egm.meters.decided": "Automat {asset}: Prüffall {review} seiner Zähler ist entschieden ({choice})",
     "egm.meters.unbalanced": "Automat {asset}: Zähler gehen nicht auf, Unterschied {residual} {scale} ({rule})",
     "egm.meters.balanced": "Automat {asset}: Zähler gehen wieder auf ({rule}, {how})",
     "egm.generation.opened": "Automat {asset}: Zähler beginnen Generation {generation} ({cause})",
@@ -124,6 +125,9 @@ WORDS: Mapping[str, str] = {
     "day_end": "Ende des Spieltags", "move": "vor dem Umstellen", "last": "zum letzten Mal", "access": "Zugang ins Innere",
     "service": "Betrieb", "denomination": "Einstellungen geändert", "before_clear": "vor dem Löschen",
     "after_clear": "nach dem Löschen",
+    # decisions
+    "count": "gezählt", "none": "nichts gezählt", "refuted": "von der nächsten Lesung widerlegt",
+    "confirmed": "von der nächsten Lesung bestätigt",
     # stages and results
     "pending": "angekündigt", "cancelled": "abgebrochen", "printed": "gedruckt", "inserted": "eingeführt",
     "transfer_completed": "Übertragung fertig", "handpay_validated": "Handauszahlung bestätigt",

@@ -30,9 +30,7 @@ def read(tx, *, asset=17, denomination=CENT, after_s=900, width=4, **values) -> 
 
 
 def close(tx, review: Review, choice: reviews.Choice, amount: int = 0) -> bool:
-    return reviews.decide(
-        tx, review, choice, amount=amount, comment="seen", central="ann", day=DAY, decision_id=EVENT
-    )
+    return reviews.decide(tx, review, choice, amount=amount, comment="seen", central="ann", day=DAY, decision_id=EVENT)
 
 
 def ages_later(tx, **values) -> Recorded:
