@@ -13,11 +13,14 @@ from edge.hall.events import Fact, check, schema_path
 from edge.hall.shapes import Json
 from edge.rules.identity import Kind
 from edge.rules.meters import Pace
+from edge.store import days
 from sync import inbox, outbox
 from sync.db import Transaction
 from sync.envelope import Envelope
 
 Policy = Literal["hold", "go_on"]
+_DOUBTS = {"hall.egm.data.gap.v1": "gap"}
+"Events that say that the day does not know all of their machine."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Ways:
 
     source: str
     gaming_day: Callable[[datetime], str]
+    "The label of the gaming day of an instant; which day of the books a record is in is `Page.day`."
     pace: Pace
     on_wrong_machine: Policy = "go_on"
 
@@ -53,6 +57,21 @@ class Page:
     egms: Mapping[int, Egm]
     events: list[Envelope] = field(default_factory=list)
     identities: dict[int, Decision] = field(default_factory=dict)
+    reviews: dict[int, int] = field(default_factory=dict)
+    "By asset: how many readings wait for a person now, where this page has changed it."
+    _day: str | None = None
+
+    @property
+    def day(self) -> str:
+        """The gaming day in which all of this page is booked, opened before its first record if it is a new one.
+
+        By the clock at writing and not by the time of a fact, so that days are ranges of the log that follow each other.
+        """
+        if self._day is None:
+            label = self.ways.gaming_day(self.tx.now)
+            next_position = self.tx.log.position + 1
+            self._day = days.open_day(self.tx, label, next_position, self.tx.now, trusted=self.clock != "untrusted")
+        return self._day
 
     def append(self, fact: Fact) -> Envelope:
         """Add one fact to the log. Raises BadFact, then nothing of the page is written."""
@@ -66,12 +85,15 @@ class Page:
                 time=fact.time,
                 data=fact.data,
                 live_class=kind.live_class,
-                gamingday=self.ways.gaming_day(fact.time),
+                gamingday=self.day,
                 clock=self.clock,
                 dataschema=schema_path(fact.kind),
             ),
         )
         self.events.append(envelope)
+        doubt, asset = _DOUBTS.get(fact.kind), fact.data.get("asset")
+        if doubt is not None and isinstance(asset, int):
+            days.note_doubt(self.tx, self.day, asset, doubt)
         return envelope
 
     def end_command(self, central: str, command_id: str, fact: Fact) -> None:

@@ -6,12 +6,12 @@ made by `edge.rules.meters` from what these tables know; nothing is booked that 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 from edge.clock import from_stamp, stamp
 from edge.errors import UnknownMachine
-from edge.hall.meters import Reading
+from edge.hall.meters import Reading, meter
 from edge.hall.money import Denomination
 from edge.hall.requests import SnapshotReason
 from edge.hall.shapes import Json
@@ -27,6 +27,7 @@ from edge.rules.meters import (
     key_of,
     snapshot_verdicts,
 )
+from edge.store import days
 from edge.store.devices import open_generation
 from edge.store.tx import Reader, Tx
 
@@ -116,10 +117,17 @@ class Recorded:
         }
 
 
-def record_snapshot(tx: Tx, snapshot: Snapshot, *, pace: Pace = Pace()) -> Recorded:  # noqa: B008 - frozen
+def record_snapshot(
+    tx: Tx,
+    snapshot: Snapshot,
+    *,
+    day: str | None = None,
+    pace: Pace = Pace(),  # noqa: B008 - frozen
+) -> Recorded:
     """Judge each reading against the last booked one and write all of it down. Raises UnknownMachine.
 
-    A cleared memory or another machine opens a new generation, in the same transaction. The caller appends the event
+    `day`: the day of the books in which it is counted; None: the one that is open, and if none ever was, the UTC date. A
+    cleared memory or another machine opens a new generation, in the same transaction. The caller appends the event
     (`Recorded.data`) and then names the snapshot after it (`name_snapshot`).
     """
     asset = snapshot.asset
@@ -162,7 +170,7 @@ def record_snapshot(tx: Tx, snapshot: Snapshot, *, pace: Pace = Pace()) -> Recor
         Judged(reading, verdict, known[key].reading.value if (key := key_of(reading)) in known else None)
         for reading, verdict in zip(snapshot.readings, verdicts, strict=True)
     )
-    return Recorded(
+    recorded = Recorded(
         number,
         snapshot,
         generation,
@@ -173,6 +181,37 @@ def record_snapshot(tx: Tx, snapshot: Snapshot, *, pace: Pace = Pace()) -> Recor
         replaced,
         before.event_id if before else None,
     )
+    if day is None:
+        day = days.newest_day(tx) or days.open_day(tx, snapshot.read_at.astimezone(UTC).date().isoformat(), 1, tx.now)
+    _count(tx, day, recorded, before)
+    return recorded
+
+
+def _count(tx: Tx, day: str, recorded: Recorded, before: "StoredSnapshot | None") -> None:
+    """The day's sums, when the machine was read, and what the day cannot know of it."""
+    source, asset = recorded.source, recorded.source.asset
+    days.count(
+        tx,
+        day,
+        asset,
+        recorded.generation,
+        source.denomination,
+        [
+            (reading.game, reading.denomination, reading.code, verdict.delta)
+            for reading, verdict, _ in recorded.judged
+            if meter(reading.code).monotonic
+        ],
+    )
+    days.note_read(tx, day, asset, recorded.snapshot, source.read_at, before.read_at if before else None)
+    for kind, true in (
+        ("first", before is None),
+        ("denomination_change", recorded.denomination_changed),
+        ("incoherent", not source.coherent),
+    ):
+        if true:
+            days.note_doubt(tx, day, asset, kind)
+    if recorded.cause is not None:
+        days.note_doubt(tx, day, asset, recorded.cause)
 
 
 def name_snapshot(tx: Tx, snapshot: int, event_id: str) -> None:

@@ -28,6 +28,7 @@ def enter_snapshot(page: Page, found: SnapshotFound) -> None:
             denomination=found.denomination,
             clock_trusted=found.follows or page.clock != "untrusted",
         ),
+        day=page.day,
         pace=page.ways.pace,
     )
     subject = f"egm/{found.asset}"

@@ -28,7 +28,8 @@ EVENT = "5e1f0c8a94d2477bb0a36e21c97d5f08:7"
 def read(tx, *, asset=17, denomination=CENT, after_s=900, width=4, **values):
     """Record a snapshot: read(tx, m00=5) is meter 00 at 5."""
     readings = [Reading(0, None, int(name[1:], 16), value, width) for name, value in values.items()]
-    return record_snapshot(tx, Snapshot(asset, tx.later(after_s), "interval", readings, denomination=denomination))
+    snapshot = Snapshot(asset, tx.later(after_s), "interval", readings, denomination=denomination)
+    return record_snapshot(tx, snapshot, day="2026-11-23")
 
 
 def verdicts(recorded) -> list[str]:
@@ -152,7 +153,7 @@ def test_when_the_clock_went_back_a_fall_is_not_explained_as_a_wrap(hall):
 
 def test_games_have_series_of_their_own(hall):
     readings = [Reading(game, own, 0x00, 10 + game, 4) for game in (0, 1) for own in (None, 1)]
-    recorded = record_snapshot(hall, Snapshot(17, hall.later(1), "first", readings))
+    recorded = record_snapshot(hall, Snapshot(17, hall.later(1), "first", readings), day="2026-11-23")
     assert len({judged.reading for judged in recorded.judged}) == 4
     assert latest_meters(hall, 17) == readings
 
