@@ -224,6 +224,9 @@ class PollingSettings(Table):
     """What is asked of each machine, and how often."""
 
     meters_every_s: int = Field(default=900, ge=1, le=86_400)
+    day_end_within_s: int = Field(default=60, ge=10, le=900)
+    """Each machine is read once more in so many seconds before the gaming day ends; more where lines carry many machines.
+    What is played between that reading and the hour counts in the next day."""
     meters: tuple[MeterCode, ...] = Field(default=FIRST_SNAPSHOT, min_length=1, max_length=300)
     "Meter codes of a snapshot."
     credits_per_hour: int = Field(default=1_000_000, ge=1, le=10**12)

@@ -137,6 +137,8 @@ class Field:
             currency=settings.hall.currency,
             snapshot_codes=tuple(settings.polling.meters),
             snapshot_every_s=float(settings.polling.meters_every_s),
+            days=GamingDays.of(settings.hall.time_zone, settings.hall.gaming_day_start),
+            day_end_within_s=float(settings.polling.day_end_within_s),
             per_game=settings.polling.per_game,
             game_codes=tuple(settings.polling.game_meters),
             language=settings.hall.language,

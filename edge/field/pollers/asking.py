@@ -5,9 +5,10 @@ A machine's stage says what may begin. Nothing here knows why something is asked
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from edge.field.desk import Desk, DeskFull, Slip
+from edge.field.pollers.dayend import DayEnd
 from edge.field.pollers.sas import SasPoller
 from edge.field.pollers.seats import Habits, Seat, Seats, Stage
 from edge.field.translate import sas as translate
@@ -27,6 +28,7 @@ class Asking:
         self._desk = desk
         self._seats = seats
         self._habits = habits
+        self._day_end = None if habits.days is None else DayEnd(seats, habits.days, habits.day_end_within_s)
         self.poller: SasPoller | None = None
         self.confirmed: Callable[[Seat, Slip], None] | None = None
         self.stranded: Callable[[Seat], None] | None = None
@@ -38,24 +40,26 @@ class Asking:
         self._desk.put(slip, first=first)
         self.next(self._seats[slip.request.asset])
 
-    def ask_own(self, slip: Slip, *, first: bool = False) -> None:
-        """A question of the gateway's own: on a full desk it is left for the next occasion."""
+    def ask_own(self, slip: Slip, *, first: bool = False) -> bool:
+        """A question of the gateway's own: on a full desk (False) it is left for the next occasion."""
         try:
             self.ask(slip, first=first)
         except DeskFull:
             # Our own questions come again with the next occasion; central's requests were counted before.
-            return
+            return False
+        return True
 
     def ask_meters(
         self, seat: Seat, reason: SnapshotReason, because: str | None = None, *, beside: tuple[int, ...] = ()
-    ) -> None:
-        """Read what a snapshot holds, with these codes beside it; the games too, where the hall wants them."""
+    ) -> bool:
+        """Read what a snapshot holds, with these codes beside it; the games too, where the hall wants them. False: the desk
+        is full."""
         codes = self._habits.snapshot_codes
         codes += tuple(code for code in beside if code not in codes)
-        self.ask_own(Slip(ReadMeters(seat.asset, codes, reason=reason, because=because)))
-        wanted = ("first", "link_up") if self._habits.per_game == "link_up" else ("first", "link_up", "interval")
-        if self._habits.per_game != "never" and reason in wanted:
+        asked = self.ask_own(Slip(ReadMeters(seat.asset, codes, reason=reason, because=because)))
+        if reason in _WITH_GAMES[self._habits.per_game]:
             self.ask_games(seat, reason, because)
+        return asked
 
     def ask_games(
         self, seat: Seat, reason: SnapshotReason, because: str | None, *, before_change: bool = False
@@ -120,6 +124,10 @@ class Asking:
 
     def ask_due(self, now: float) -> None:
         """Ask for what is due again: regular snapshots, identities not told, handpays not read. About once a second."""
+        if self._day_end is not None:
+            for seat in self._day_end.due(self._habits.hall_time(), now):
+                if not self.ask_meters(seat, "day_end"):
+                    self._day_end.failed(seat, now)
         for seat in self._seats.values():
             if not seat.up:
                 continue
@@ -141,6 +149,14 @@ class Asking:
             if due and not self._desk.asks(seat.asset, ReadHandpay):
                 seat.handpay_again_at = now + HANDPAY_AGAIN_S
                 self.ask_own(Slip(ReadHandpay(seat.asset)), first=True)
+
+
+_WITH_GAMES: Mapping[str, frozenset[SnapshotReason]] = {
+    "never": frozenset(),
+    "link_up": frozenset({"first", "link_up"}),
+    "always": frozenset({"first", "link_up", "interval", "day_end"}),
+}
+"Setting ``per_game`` -> readings with which the games of a machine are read."
 
 
 def _may(seat: Seat, slip: Slip) -> bool:

@@ -18,6 +18,7 @@ from edge.field.desk import CommandRef, Desk, Slip
 from edge.field.found import CommandEnded, ConfirmFound
 from edge.field.journal import Journal, Written
 from edge.field.pollers.asking import Asking
+from edge.field.pollers.dayend import DayEnd
 from edge.field.pollers.followups import FollowUps
 from edge.field.pollers.greeting import Greeting
 from edge.field.pollers.sas import SasPoller, Wire
@@ -328,6 +329,8 @@ class Hearing:
                 seat.next_snapshot_at = now + self._habits.snapshot_every_s
                 seat.unsupported_meters |= {code for game, code in outcome.unsupported if game == 0}
                 seat.beside |= {reading.code for reading in outcome.readings} & BESIDE
+        elif request.reason == "day_end" and request.games == (0,):
+            DayEnd.failed(seat, now)
         self._greeting.read(seat, request, outcome, at, now, heard)
         self._follow_ups.read(seat, request, outcome, heard)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Literal
 
@@ -13,6 +13,7 @@ from edge.field.journal import Written
 from edge.field.pollers.sas import Wire
 from edge.hall.devices import Egm
 from edge.hall.money import Denomination
+from edge.rules.gaming_day import GamingDays
 from protocols.sas.conversations.meters import Way
 
 Occasion = Literal["installation", "replacement", "conversion", "interruption"]
@@ -53,6 +54,9 @@ class Seat:
     stage: Stage = Stage.DOWN
     down_since: datetime | None = None
     next_snapshot_at: float = float("inf")
+    closed: date | None = None
+    "The gaming day for whose end it was read last, or is being read."
+    close_again_at: float = float("-inf")
     follows: bool = False
     "Its meters were read in this run, and the wall clock has not jumped since."
 
@@ -105,6 +109,10 @@ class Habits:
     currency: str
     snapshot_codes: tuple[int, ...]
     snapshot_every_s: float = 900.0
+    days: GamingDays | None = None
+    "Gaming days of the hall, for a reading at the end of each; None: no such reading."
+    day_end_within_s: float = 60.0
+    "The closing readings are spread over so long before the day ends."
     fast_poll_s: float = 0.040
     per_game: Literal["never", "link_up", "always"] = "link_up"
     game_codes: tuple[int, ...] = (0x00, 0x01, 0x02, 0x05)
@@ -118,7 +126,7 @@ class Heard:
     """What one batch of events of a line comes to: what is to be written down, and what follows once it is."""
 
     found: list[Found] = field(default_factory=list)
-    then: list[Callable[[Written], None]] = field(default_factory=list)
+    then: list[Callable[[Written], object]] = field(default_factory=list)
 
 
 Seats = Mapping[int, Seat]

@@ -22,6 +22,7 @@ from edge.field.found import Found
 from edge.field.pollers.hearing import Habits, Hearing
 from edge.field.pollers.sas import TICK_S, SasPoller, Wire
 from edge.field.pollers.supervisor import Supervisor, not_open
+from edge.rules.gaming_day import GamingDays
 from edge.store.markers import mark_clean
 from protocols.errors import LineLost
 from protocols.line.line import Line
@@ -235,6 +236,7 @@ def a_hall(
     polling = books.settings.polling
     habits = Habits(
         "EUR", CODES, every_s, per_game=polling.per_game, game_codes=tuple(polling.game_meters),
+        days=GamingDays.of("Europe/Sofia", "06:00"), day_end_within_s=float(polling.day_end_within_s),
         hall_time=lambda: clock.wall().astimezone(zone),
     )  # fmt: skip
     hearing = Hearing(books.journal, board, desk, clock, habits)
