@@ -34,6 +34,8 @@ SCOPES: Mapping[tuple[str, str], Rule] = {
     ("GET", f"{API}/consumers"): "events:ack",
     ("POST", f"{API}/commands"): "commands:write",
     ("GET", f"{API}/commands/{{command_id}}"): "commands:write",
+    ("GET", f"{API}/reviews"): "reports:read",
+    ("GET", f"{API}/reviews/{{review}}"): "reports:read",
     ("GET", f"{API}/schemas/{{kind}}.json"): Open.PUBLIC,
     ("GET", f"{API}/metrics"): "metrics:read",
     ("POST", f"{API}/page-links"): Open.LOCAL,
