@@ -260,6 +260,7 @@ class Field:
                     serial=machine.identity.serial,
                     game_id=machine.identity.game_id,
                     generation=machine.generation,
+                    review=self.registry.reviews_open.get(machine.asset, 0),
                 )
             assets = [machine.asset for machine in here]
             self.supervisor.add(wire, _opener(line), assets, deaf_after_s=line.deaf_after_s)

@@ -39,6 +39,8 @@ class Written:
     "By asset: what the identity just stored means against the one before."
     starts: tuple[int, ...] = field(default=())
     "For each thing handed over: where its events begin in ``events``."
+    reviews: Mapping[int, int] = field(default_factory=dict)
+    "By asset: how many readings wait for a person now, where these records have changed it."
 
     def caused_by(self, place: int) -> str:
         """Id of the first event that the thing handed over at this place became."""
@@ -83,7 +85,7 @@ class Journal:
             for one in found:
                 starts.append(len(page.events))
                 write_entry(page, one)
-            return Written(tuple(page.events), page.identities, tuple(starts))
+            return Written(tuple(page.events), page.identities, tuple(starts), page.reviews)
 
         def settled(written: Written | None, error: Exception | None) -> None:
             # Full books are no refusal: the line is held and the same is written when there is room. Whatever else it

@@ -17,6 +17,7 @@ from edge.store.last_exceptions import last_exception
 from edge.store.markers import clear_markers, take_markers
 from edge.store.meters import codes_read
 from edge.store.questions import open_questions
+from edge.store.reviews import open_counts
 from sync import outbox
 from sync.db import Transaction
 
@@ -41,6 +42,8 @@ class Registry:
     "By asset: codes of the long polls it does not know."
     meters_read: Mapping[int, Sequence[int]] = field(default_factory=dict)
     "By asset: codes of the meters that were read of it in this life of its meters."
+    reviews_open: Mapping[int, int] = field(default_factory=dict)
+    "By asset: how many of its readings wait for a person."
 
 
 def prepare(tx: Transaction, settings: Settings) -> Registry:
@@ -59,4 +62,6 @@ def prepare(tx: Transaction, settings: Settings) -> Registry:
     asked = frozenset(m.asset for m in machines if any(q.kind == "handpay" for q in open_questions(tx, m.asset)))
     read = {m.asset: codes_read(tx, m.asset) for m in machines}
     unsupported = {m.asset: unsupported_polls(tx, m.asset) for m in machines}
-    return Registry(machines, differences, last, frozenset(markers), first_run, asked, unsupported, read)
+    return Registry(
+        machines, differences, last, frozenset(markers), first_run, asked, unsupported, read, open_counts(tx)
+    )

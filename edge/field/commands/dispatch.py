@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from edge.clock import Clock, stamp
@@ -18,7 +18,7 @@ from edge.field.desk import CommandRef, Desk, DeskFull, Slip
 from edge.field.found import CommandEnded, Found
 from edge.field.pollers.hearing import Hearing
 from edge.hall.events import Fact
-from edge.hall.requests import Request
+from edge.hall.requests import ReadMeters, Request
 from edge.hall.shapes import Json, checker
 from edge.seam.messages import Admitted
 from sync import inbox
@@ -38,6 +38,14 @@ class Order:
     body: Callable[[object], str | None]
     "None when the body is right, otherwise what is wrong with it."
     request: Callable[[Mapping[str, Any]], Request]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A kind of command that no machine is asked for: it is carried out in the books at once, wherever its machine is."""
+
+    body: Callable[[object], str | None]
+    found: Callable[[Mapping[str, Any], CommandRef, datetime], Found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,7 @@ class Dispatch:
         keys: Mapping[str, CommandKey],
         snapshot_codes: tuple[int, ...],
         hall_time: Callable[[], datetime],
+        read_within_s: float = 150.0,
     ) -> None:
         self._gateway = gateway
         self._hearing = hearing
@@ -72,15 +81,17 @@ class Dispatch:
         self._record = record
         self._clock = clock
         self._keys = keys
+        self._read_within = timedelta(seconds=read_within_s)
         self.refused: Counter[str] = Counter()
         "Commands that were not taken since the start of the field, by code."
         body = checker(devices.ASSET_BODY)
-        self.orders: Mapping[str, Order] = {
+        self.orders: Mapping[str, Order | Act] = {
             "egm.enable": Order(body, lambda b: devices.enable(b, hall_time())),
             "egm.disable": Order(body, lambda b: devices.disable(b, hall_time())),
             "egm.clock.set": Order(body, lambda b: devices.set_clock(b, hall_time())),
             "egm.confirm": Order(checker(devices.CONFIRM_BODY), devices.confirm),
-            "egm.meters.read": Order(body, lambda b: meters.read_now(b["asset"], snapshot_codes)),
+            "egm.meters.read": Order(checker(meters.READ_BODY), lambda b: meters.read_now(b, snapshot_codes)),
+            "egm.meters.decide": Act(meters.wrong_decision, meters.decide),
         }
 
     async def admit(self, raw: bytes, via: Via) -> Admitted:
@@ -100,14 +111,14 @@ class Dispatch:
             wrong = order.body(command.body)
             if wrong is not None:
                 return _refused(command, "validation", f"The body of {command.kind}: {wrong}.")
-            if command.body["asset"] not in self._hearing.seats:
+            if isinstance(order, Order) and command.body["asset"] not in self._hearing.seats:
                 return _refused(command, "not-found", f"No machine {command.body['asset']} is enrolled here.")
         except CommandError as error:
             return Admitted(status=error.slug, text=str(error))
-        slip = self._slip(command, order)
-        if self._desk.depth(slip.request.asset) >= 32:
+        slip = self._slip(command, order) if isinstance(order, Order) else None
+        if slip is not None and self._desk.depth(slip.request.asset) >= 32:
             return _refused(command, "rate-limited", f"Machine {slip.request.asset} has too many requests waiting.")
-        if self._desk.commands >= OPEN_MAX:
+        if slip is not None and self._desk.commands >= OPEN_MAX:
             return _refused(command, "rate-limited", f"{OPEN_MAX} commands have no outcome yet.")
         now = self._clock.wall()
         try:
@@ -115,7 +126,10 @@ class Dispatch:
         except CommandError as error:
             return _refused(command, error.slug, str(error))
         if admission.status == "admitted":
-            self._put(slip)
+            if slip is not None:
+                self._put(slip)
+            elif isinstance(order, Act):
+                self._hearing.enter(order.found(command.body, _ref(command), now))
         return Admitted(
             status=admission.status,
             command_id=command.command_id,
@@ -132,9 +146,15 @@ class Dispatch:
             order = self.orders.get(command.kind)
             named = command.body.get("asset")
             asset = named if isinstance(named, int) else None
-            ref = CommandRef(command.central, command.command_id, command.kind)
+            ref = _ref(command)
             if order is None:
                 self._fail(ref, asset, "unknown-kind", f"This version has no command {command.kind!r}.")
+            elif isinstance(order, Act):
+                now = self._clock.wall()
+                if now < command.expires_at:
+                    self._hearing.enter(order.found(command.body, ref, now))
+                else:
+                    self._record([_expired(ref, command.body["asset"], command.expires_at, now)])
             elif asset not in self._hearing.seats:
                 self._fail(ref, asset, "not-found", f"No machine {named!r} is enrolled here any more.")
             else:
@@ -147,15 +167,11 @@ class Dispatch:
         for slip in self._desk.withdraw_expired(now):
             if slip.command is None or slip.expires_at is None:
                 continue
-            data: dict[str, Json] = {
-                "central": slip.command.central,
-                "command_id": slip.command.command_id,
-                "kind": slip.command.kind,
-                "asset": slip.request.asset,
-                "expired_at": stamp(slip.expires_at),
-            }
-            fact = Fact("hall.command.expired.v1", f"egm/{slip.request.asset}", now, data)
-            found.append(CommandEnded(slip.command.central, slip.command.command_id, fact))
+            found.append(_expired(slip.command, slip.request.asset, slip.expires_at, now))
+        for slip in self._desk.give_up(now):
+            if slip.command is not None:
+                text = f"Machine {slip.request.asset} did not tell its meters in time. If it still does, they are kept."
+                found.append(_failed(slip.command, slip.request.asset, "timeout", text, now))
         if found:
             self._record(found)
 
@@ -167,24 +183,14 @@ class Dispatch:
             self._fail(slip.command, slip.request.asset, full.slug, str(full))
 
     def _fail(self, ref: CommandRef, asset: int | None, error: str, text: str) -> None:
-        data: dict[str, Json] = {
-            "central": ref.central,
-            "command_id": ref.command_id,
-            "kind": ref.kind,
-            "asset": asset,
-            "error": error,
-            "text": text,
-        }
-        subject = f"command/{ref.command_id}" if asset is None else f"egm/{asset}"
-        fact = Fact("hall.command.failed.v1", subject, self._clock.wall(), data)
-        self._record([CommandEnded(ref.central, ref.command_id, fact)])
+        self._record([_failed(ref, asset, error, text, self._clock.wall())])
 
     def _slip(self, command: Command, order: Order) -> Slip:
-        return Slip(
-            order.request(command.body),
-            CommandRef(command.central, command.command_id, command.kind),
-            command.expires_at,
-        )
+        request, expires_at = order.request(command.body), command.expires_at
+        if isinstance(request, ReadMeters):
+            # MTR-08: whoever asks has meters or a failure within the limit, however long the command would be valid.
+            expires_at = min(expires_at, self._clock.wall() + self._read_within)
+        return Slip(request, _ref(command), expires_at)
 
     def _check_signature(self, command: Command, via: Via) -> None:
         if via != "mqtt":
@@ -193,6 +199,34 @@ class Dispatch:
         if key is None or (key.central is not None and key.central != command.central):
             raise Unsigned("The command is not signed with a key of its central.")
         verify(command, key.ed25519)
+
+
+def _ref(command: Command) -> CommandRef:
+    return CommandRef(command.central, command.command_id, command.kind)
+
+
+def _expired(ref: CommandRef, asset: int, expires_at: datetime, now: datetime) -> CommandEnded:
+    data: dict[str, Json] = {
+        "central": ref.central,
+        "command_id": ref.command_id,
+        "kind": ref.kind,
+        "asset": asset,
+        "expired_at": stamp(expires_at),
+    }
+    return CommandEnded(ref.central, ref.command_id, Fact("hall.command.expired.v1", f"egm/{asset}", now, data))
+
+
+def _failed(ref: CommandRef, asset: int | None, error: str, text: str, now: datetime) -> CommandEnded:
+    data: dict[str, Json] = {
+        "central": ref.central,
+        "command_id": ref.command_id,
+        "kind": ref.kind,
+        "asset": asset,
+        "error": error,
+        "text": text,
+    }
+    subject = f"command/{ref.command_id}" if asset is None else f"egm/{asset}"
+    return CommandEnded(ref.central, ref.command_id, Fact("hall.command.failed.v1", subject, now, data))
 
 
 def _refused(command: Command, status: str, text: str) -> Admitted:

@@ -10,9 +10,11 @@ from edge.field.entries.exceptions import enter_exception
 from edge.field.entries.handpays import enter_handpay
 from edge.field.entries.identity import enter_confirmation, enter_description, enter_identity, enter_polls
 from edge.field.entries.meters import enter_snapshot
+from edge.field.entries.reviews import enter_decision
 from edge.field.found import (
     CommandEnded,
     ConfirmFound,
+    DecisionFound,
     DescriptionFound,
     ExceptionFound,
     Found,
@@ -40,6 +42,7 @@ _ENTRIES: Mapping[type, Callable[[Page, Any], None]] = {
     SnapshotFound: enter_snapshot,
     IdentityFound: enter_identity,
     ConfirmFound: enter_confirmation,
+    DecisionFound: enter_decision,
     DescriptionFound: enter_description,
     HandpayFound: enter_handpay,
     PollsFound: enter_polls,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from edge.field.entries.balance import enter_balance
+from edge.field.entries.reviews import open_reviews_of
 from edge.field.found import SnapshotFound
 from edge.field.page import Page
 from edge.hall.events import Fact
@@ -37,10 +38,11 @@ def enter_snapshot(page: Page, found: SnapshotFound) -> None:
     for fact in _consequences(recorded, envelope.id, found.time):
         page.append(fact)
     enter_balance(page, recorded, envelope.id, found.time)
+    open_reviews_of(page, recorded, envelope.id)
 
 
 def _consequences(recorded: Recorded, snapshot_id: str, time: datetime) -> Sequence[Fact]:
-    """What a snapshot showed beyond its values: a new generation, another denomination, meters for a person to judge."""
+    """What a snapshot showed beyond its values: a new generation, another denomination."""
     asset = recorded.source.asset
     subject = f"egm/{asset}"
     facts: list[Fact] = []
@@ -62,25 +64,4 @@ def _consequences(recorded: Recorded, snapshot_id: str, time: datetime) -> Seque
             "after": dict(after.as_data()) if after else None,
         }
         facts.append(Fact("hall.egm.denomination.changed.v1", subject, time, change))
-    for cause in ("ambiguous", "corrupt_read"):
-        meters: list[Json] = [
-            {
-                "game": judged.reading.game,
-                "code": judged.reading.code,
-                "before": str(judged.before if judged.before is not None else 0),
-                "after": str(judged.reading.value),
-                "width": judged.reading.width,
-            }
-            for judged in recorded.for_review
-            if judged.verdict.kind == cause
-        ]
-        if meters:
-            review: dict[str, Json] = {
-                "asset": asset,
-                "generation": recorded.generation,
-                "cause": cause,
-                "meters": meters,
-                "snapshot": snapshot_id,
-            }
-            facts.append(Fact("hall.egm.meters.review.v1", subject, time, review))
     return facts

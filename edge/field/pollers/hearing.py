@@ -15,7 +15,7 @@ from typing import Protocol
 from edge.board import Board
 from edge.clock import Clock, stamp
 from edge.field.desk import CommandRef, Desk, Slip
-from edge.field.found import CommandEnded, ConfirmFound
+from edge.field.found import CommandEnded, ConfirmFound, Found
 from edge.field.journal import Journal, Written
 from edge.field.pollers.asking import Asking
 from edge.field.pollers.dayend import DayEnd
@@ -84,6 +84,7 @@ class Hearing:
         self._seats: dict[int, Seat] = {}
         self._by_place: dict[tuple[str, int], Seat] = {}
         self._waiting_for_room: list[tuple[Wire, Heard]] = []
+        self._acts_waiting: list[Found] = []
         self._poller: SasPoller | None = None
         self.losses: Losses | None = None
         self.asking = Asking(desk, self._seats, habits)
@@ -120,6 +121,7 @@ class Hearing:
             handpay_open=handpay_open,
             unsupported_polls=set(unsupported_polls),
             beside=set(BESIDE.intersection(meters_read)),
+            new=not tuple(meters_read),
         )
         self._seats[egm.asset] = self._by_place[wire.name, egm.address] = seat
 
@@ -181,6 +183,22 @@ class Hearing:
         for wire, heard in waiting:
             wire.host.release(self._clock.monotonic())
             self._record(wire, heard)
+        acts, self._acts_waiting = self._acts_waiting, []
+        for found in acts:
+            self.enter(found)
+
+    def enter(self, found: Found) -> None:
+        """An act of the books alone, for which no wire waits and none is asked: written down, then shown."""
+
+        def done(written: Written | None, error: Exception | None) -> None:
+            if isinstance(error, StorageFull):
+                self._acts_waiting.append(found)
+                if self.full is not None:
+                    self.full()
+            if written is not None:
+                self._showing.show(written)
+
+        self._journal.record([found], done, urgent=True)
 
     # handlers, one per SAS event ------------------------------------------------------------------------------------
 
@@ -314,6 +332,10 @@ class Hearing:
                 self._board.update_egm(seat.asset, enabled=isinstance(slip.request, Enable))
         if slip.command is not None:
             heard.found.append(self._command_result(slip, slip.command, outcome, at))
+            if outcome.ok and isinstance(slip.request, Enable | Disable):
+                # Placed in or taken out of service: what it stood at then (MTR-07).
+                done = len(heard.found) - 1
+                heard.then.append(lambda written: self.asking.ask_meters(seat, "service", written.caused_by(done)))
         heard.then.append(lambda _written: self.asking.next(seat))
 
     def _read(self, seat: Seat, request: ReadMeters, outcome: Outcome, at: datetime, now: float, heard: Heard) -> None:
@@ -322,6 +344,10 @@ class Hearing:
             found = translate.snapshot(
                 seat.asset, outcome, request, worth=seat.worth, time=at, lacking=seat.unsupported_meters
             )
+            first = seat.new and request.games == (0,) and not request.before_change
+            if first:
+                # Whatever it was asked for: the first reading of a machine says so (MTR-15).
+                found, seat.new = replace(found, reason="first"), False
             heard.found.append(replace(found, follows=seat.follows))
             if request.games == (0,):
                 seat.follows = True

@@ -54,6 +54,8 @@ class Seat:
     stage: Stage = Stage.DOWN
     down_since: datetime | None = None
     next_snapshot_at: float = float("inf")
+    new: bool = True
+    "Of the machine that stands here now no meters were ever read: the next reading is its first (MTR-15)."
     closed: date | None = None
     "The gaming day for whose end it was read last, or is being read."
     close_again_at: float = float("-inf")
@@ -94,7 +96,6 @@ class Seat:
 
     # counted for the board
     exceptions: int = 0
-    review: int = 0
     gaps: int = 0
 
     @property

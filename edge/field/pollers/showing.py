@@ -32,6 +32,9 @@ class Showing:
             self._show_event(envelope)
         for asset, decision in written.identities.items():
             self._show_identity(asset, decision)
+        for asset, waiting in written.reviews.items():
+            if asset in self._seats:
+                self._board.update_egm(asset, review=waiting)
 
     def _show_identity(self, asset: int, decision: Decision) -> None:
         if decision.kind == "held":
@@ -99,11 +102,6 @@ class Showing:
             self._board.update_egm(seat.asset, power=kind.split(".")[3])
 
 
-def _review(seat: Seat, data: Mapping[str, Any]) -> dict[str, Any]:
-    seat.review += len(data["meters"])
-    return {"review": seat.review}
-
-
 def _gap(seat: Seat, _data: Mapping[str, Any]) -> dict[str, Any]:
     seat.gaps += 1
     return {"gaps": seat.gaps}
@@ -128,7 +126,6 @@ def _described(_seat: Seat, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _SHOWN: Mapping[str, Callable[[Seat, Mapping[str, Any]], dict[str, Any]]] = {
-    "hall.egm.meters.review.v1": _review,
     "hall.egm.data.gap.v1": _gap,
     "hall.egm.handpay.pending.v1": _handpay_pending,
     "hall.egm.handpay.recorded.v1": _handpay_recorded,

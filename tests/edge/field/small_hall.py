@@ -268,7 +268,7 @@ def a_hall(
                 unsupported_polls=books.registry.unsupported_polls.get(egm.asset, ()),
                 meters_read=books.registry.meters_read.get(egm.asset, ()),
             )  # fmt: skip
-            board.add_egm(egm.asset)
+            board.add_egm(egm.asset, review=books.registry.reviews_open.get(egm.asset, 0))
         supervisor.add(wire, wires.opener(name), [egm.asset for egm in here])
         supervisor.trace(name, lambda record, name=name: _note(hall, name, record))  # type: ignore[misc]
     with_reader = Database(books.path).open_reader()

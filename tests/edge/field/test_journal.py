@@ -168,9 +168,12 @@ async def test_what_no_play_explains_goes_to_review_and_names_its_snapshot(books
     assert readings(shown)[0x05] == ("41", "1", "delta"), "its neighbours are counted"
     assert review["type"] == "hall.egm.meters.review.v1"
     assert review["data"]["snapshot"] == shown["id"]
-    assert review["data"]["meters"] == [{"game": 0, "code": 0, "before": "50000000", "after": "20000000", "width": 4}]
+    assert review["data"]["meters"] == [
+        {"game": 0, "denomination": None, "code": 0, "before": "50000000", "after": "20000000", "width": 4, "review": 1}
+    ]
     await books.record(snapshot({0x00: 50_000_030, 0x05: 42}, minutes=30))
-    assert readings(books.events()[-1])[0x00] == ("50000030", "30", "delta"), "against the last booked one"
+    later = books.events("hall.egm.meters.snapshot")[-1]
+    assert readings(later)[0x00] == ("50000030", "30", "delta"), "against the last booked one"
 
 
 async def test_another_denomination_is_told_and_credits_are_not_counted_across_it(books: Books) -> None:
