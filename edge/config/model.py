@@ -227,6 +227,8 @@ class PollingSettings(Table):
     day_end_within_s: int = Field(default=60, ge=10, le=900)
     """Each machine is read once more in so many seconds before the gaming day ends; more where lines carry many machines.
     What is played between that reading and the hour counts in the next day."""
+    read_within_s: int = Field(default=150, ge=5, le=3600)
+    "Meters that are asked for by command are told, or the command has failed, within this."
     meters: tuple[MeterCode, ...] = Field(default=FIRST_SNAPSHOT, min_length=1, max_length=300)
     "Meter codes of a snapshot."
     credits_per_hour: int = Field(default=1_000_000, ge=1, le=10**12)

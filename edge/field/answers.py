@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from edge.field.commands.dispatch import Dispatch
 from edge.field.journal import Journal
@@ -84,6 +84,7 @@ class Answers:
                 "central": command.central,
                 "command_id": command.command_id,
                 "kind": command.kind,
+                "state": _state(entry),
                 "body": dict(command.body),
                 "admitted_at": entry.admitted_at,
                 "finished_at": entry.finished_at,
@@ -136,3 +137,10 @@ class Answers:
     async def trace_stop(self, line: str) -> None:
         """Nobody watches this line any more."""
         self._supervisor.trace(line, None)
+
+
+def _state(entry: inbox.Entry) -> Literal["pending", "complete", "failed"]:
+    """Where a command stands (MTR-08): without an outcome, done, or not done; why not stands in its result."""
+    if entry.result is None:
+        return "pending"
+    return "complete" if str(entry.result.get("type")).startswith("hall.command.done.") else "failed"

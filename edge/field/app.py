@@ -163,6 +163,7 @@ class Field:
             },
             snapshot_codes=habits.snapshot_codes,
             hall_time=habits.hall_time,
+            read_within_s=float(settings.polling.read_within_s),
         )
         with contextlib.closing(Database(self.books.database).open_reader()) as reader:
             self.dispatch.resume(inbox.open_commands(reader))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from edge.hall.requests import Request, merged
+from edge.hall.requests import ReadMeters, Request, merged
 
 QUEUE_MAX = 32
 """Per machine. Central may send more only after some were answered; a full queue refuses, it never drops."""
@@ -136,6 +136,19 @@ class Desk:
             late = [slip for slip in tray.waiting if slip.expires_at is not None and slip.expires_at <= now]
             for slip in late:
                 tray.waiting.remove(slip)
+                yield slip
+
+    def give_up(self, now: datetime) -> Iterator[Slip]:
+        """Readings under way whose time is over: nobody waits for them any more.
+
+        A reading takes nothing out of its machine, so its command may end while it goes on; what it brings is kept.
+        """
+        for tray in self._trays.values():
+            slip = tray.under_way
+            if slip is None or slip.command is None or slip.expires_at is None or slip.expires_at > now:
+                continue
+            if isinstance(slip.request, ReadMeters):
+                tray.under_way = replace(slip, command=None, expires_at=None)
                 yield slip
 
     def depth(self, asset: int) -> int:

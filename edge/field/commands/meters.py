@@ -22,11 +22,19 @@ DECIDE_BODY: Schema = record(
     {"amount": digits(19, about="with count: what is to be added, in the unit of the meter")},
 )
 _SHAPE = checker(DECIDE_BODY)
+READ_BODY: Schema = record(
+    {"asset": integer(1, ASSET_MAX, about="asset number of the machine")},
+    {"occasion": choice("move", "last", about="the machine is about to be moved, or taken away for good")},
+)
 
 
-def read_now(asset: int, codes: Sequence[int]) -> Request:
-    """``egm.meters.read``: a snapshot with reason "command"; the result names it."""
-    return ReadMeters(asset, tuple(codes), reason="command")
+def read_now(body: Mapping[str, Any], codes: Sequence[int]) -> Request:
+    """``egm.meters.read``: a snapshot just before the event that ends the command.
+
+    Its reason is "command", or the occasion that was named: no machine tells that it is about to be moved or taken away
+    (MTR-07, MTR-15), so a person or central says it with this command before anybody pulls a plug.
+    """
+    return ReadMeters(body["asset"], tuple(codes), reason=body.get("occasion", "command"))
 
 
 def wrong_decision(body: object) -> str | None:

@@ -153,8 +153,8 @@ class Asking:
 
 _WITH_GAMES: Mapping[str, frozenset[SnapshotReason]] = {
     "never": frozenset(),
-    "link_up": frozenset({"first", "link_up"}),
-    "always": frozenset({"first", "link_up", "interval", "day_end"}),
+    "link_up": frozenset({"link_up"}),
+    "always": frozenset({"link_up", "interval", "day_end"}),
 }
 "Setting ``per_game`` -> readings with which the games of a machine are read."
 

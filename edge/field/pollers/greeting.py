@@ -118,6 +118,7 @@ class Greeting:
         seat.worth = translate.denomination(decision.identity.denomination_code, self._habits.currency)
         if decision.kind == "replaced":
             seat.handpay_open = seat.follows = False
+            seat.new = True
             seat.unsupported_polls.clear()
         if seat.stage in (Stage.GREETING, Stage.HELD):
             if decision.kind == "replaced":
@@ -142,8 +143,7 @@ class Greeting:
 
     def _ask_all(self, seat: Seat) -> None:
         self._asking.ask_own(Slip(Describe(seat.asset)))
-        first = seat.test is not None and seat.test.occasion == "installation"
-        self._asking.ask_meters(seat, "first" if first else "link_up")
+        self._asking.ask_meters(seat, "link_up")
 
     def described(self, seat: Seat, outcome: Outcome, at: datetime, now: float, heard: Heard) -> None:
         """What it offers has been told, or not: then it is asked again later."""

@@ -250,6 +250,7 @@ def a_hall(
     dispatch = Dispatch(
         gateway="hg-07", hearing=hearing, desk=desk, write=books.journal.write, record=record, clock=clock,
         keys={key.key_id: key for key in keys}, snapshot_codes=CODES, hall_time=habits.hall_time,
+        read_within_s=float(polling.read_within_s),
     )  # fmt: skip
     hall = SmallHall(books, wires, board, desk, hearing, poller, supervisor, dispatch)
     for name in wires.wires:
