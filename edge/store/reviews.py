@@ -10,6 +10,7 @@ nobody is needed any more. They are about a corrupt read only, which is never bo
 meter is compared with the one before it.
 
 - ``refuted``: that reading stood on the old line, so the growth over the doubtful one is counted already, to the credit;
+  or it is the first that this meter has in this generation at all, and there was nothing to count from;
 - ``confirmed``: it stood where the doubtful one did and is ambiguous itself; its own review has the whole growth.
 
 So an amount cannot be counted of a corrupt read while a later reading may still count over it (`awaits_next`).
@@ -40,9 +41,9 @@ class Review:
     review: int
     asset: int
     generation: int
-    before: Reading
-    "The last booked reading."
-    before_snapshot: int
+    before: Reading | None
+    "The last booked reading; None: this meter had none in this generation."
+    before_snapshot: int | None
     after: Reading
     "The doubtful one."
     cause: Cause
@@ -70,28 +71,29 @@ class Review:
 
     @property
     def rise(self) -> int | None:
-        """Growth if the meter did not wrap; None: it stands lower than before, so that cannot be."""
+        """Growth if the meter did not wrap; None: that cannot be, for it stands lower than before, or had no before."""
         growth = self._growth
-        return growth if growth >= 0 else None
+        return None if growth is None or growth < 0 else growth
 
     @property
-    def wrapped(self) -> int:
-        """Growth if the meter wrapped once."""
-        return self._growth + self._wrap
+    def wrapped(self) -> int | None:
+        """Growth if the meter wrapped once; None: there is no reading before."""
+        growth = self._growth
+        return None if growth is None else growth + self._wrap
 
     @property
     def limit(self) -> int:
         """An amount to be counted is below this: twice what the meter can show."""
-        return 2 * modulus(max(self.before.width, self.after.width))
+        return 2 * modulus(max(self.after.width, self.before.width if self.before else 0))
 
     @property
     def _wrap(self) -> int:
-        return modulus(min(self.before.width, self.after.width))
+        return modulus(min(self.after.width, self.before.width if self.before else self.after.width))
 
     @property
-    def _growth(self) -> int:
+    def _growth(self) -> int | None:
         # Readings of different widths agree only in the digits that both have.
-        return self.after.value % self._wrap - self.before.value % self._wrap
+        return None if self.before is None else self.after.value % self._wrap - self.before.value % self._wrap
 
 
 def open_reviews(tx: Tx, recorded: Recorded, day: str) -> list[Review]:
@@ -99,7 +101,7 @@ def open_reviews(tx: Tx, recorded: Recorded, day: str) -> list[Review]:
     opened = []
     for judged in recorded.for_review:
         reading = judged.reading
-        value, width, snapshot = _booked_before(tx, recorded, reading)
+        value, width, snapshot = _booked_before(tx, recorded, reading) or (None, None, None)
         row = tx.execute(
             "INSERT INTO reviews (asset, generation, game, denomination, code, before, before_width, before_snapshot, "
             "after, width, cause, snapshot, gamingday, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
@@ -138,9 +140,12 @@ def answered_by(tx: Tx, recorded: Recorded) -> list[tuple[Review, Literal["refut
     for row in rows:
         review = _review(row)
         verdict = verdicts.get(key_of(review.after))
-        if verdict is None or _booked_before(tx, recorded, review.after)[2] != review.before_snapshot:
-            continue  # not read, or another denomination came between: over this one nothing was counted
-        if verdict.delta is not None:
+        if verdict is None:
+            continue
+        booked = _booked_before(tx, recorded, review.after)
+        if (booked and booked[2]) != review.before_snapshot:
+            continue  # another denomination came between: over this one nothing was counted
+        if verdict.delta is not None or booked is None:
             answered.append((review, "refuted"))
         elif verdict.kind == "ambiguous":
             answered.append((review, "confirmed"))
@@ -150,12 +155,12 @@ def answered_by(tx: Tx, recorded: Recorded) -> list[tuple[Review, Literal["refut
 def awaits_next(conn: Reader, review: Review) -> bool:
     """Is it a corrupt read over which the next reading of the same meter may still count?"""
     row = conn.execute(
-        "SELECT l.snapshot FROM meter_series s JOIN meter_last l USING (series) "
+        "SELECT l.snapshot FROM meter_series s LEFT JOIN meter_last l USING (series) "
         "JOIN egms e ON e.asset = s.asset AND e.generation = s.generation "
         "WHERE s.asset = ? AND s.generation = ? AND s.game = ? AND s.denomination = ? AND s.code = ?",
         _series(review),
     ).fetchone()
-    return review.cause == "corrupt_read" and row is not None and int(row[0]) == review.before_snapshot
+    return review.cause == "corrupt_read" and row is not None and row[0] == review.before_snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +175,10 @@ class Moment:
     event_id: str | None
 
 
-def moments(conn: Reader, review: Review) -> tuple[Moment, Moment]:
-    """The snapshots of the two readings: the booked one and the doubtful one."""
-    before, after = (_moment(conn, snapshot) for snapshot in (review.before_snapshot, review.snapshot))
-    return before, after
+def moments(conn: Reader, review: Review) -> tuple[Moment | None, Moment]:
+    """The snapshots of the two readings: the booked one, if there is one, and the doubtful one."""
+    before = None if review.before_snapshot is None else _moment(conn, review.before_snapshot)
+    return before, _moment(conn, review.snapshot)
 
 
 def worth_of(conn: Reader, review: Review) -> Denomination | None:
@@ -233,8 +238,8 @@ def open_count(conn: Reader, asset: int) -> int:
     return int(row[0])
 
 
-def _booked_before(tx: Tx, recorded: Recorded, reading: Reading) -> tuple[int, int, int]:
-    """Value, width and snapshot of the last reading of this meter that was booked before this snapshot."""
+def _booked_before(tx: Tx, recorded: Recorded, reading: Reading) -> tuple[int, int, int] | None:
+    """Value, width and snapshot of the last reading of this meter that was booked before this snapshot, in its generation."""
     # Walks back over the machine's snapshots and not over all readings, of which there are hundreds of millions.
     row = tx.execute(
         "SELECT r.value, r.width, r.snapshot FROM meter_series s "
@@ -244,8 +249,7 @@ def _booked_before(tx: Tx, recorded: Recorded, reading: Reading) -> tuple[int, i
         "AND r.verdict != 'corrupt_read' ORDER BY m.snapshot DESC LIMIT 1",
         (recorded.snapshot, recorded.source.asset, recorded.generation, reading.game, _own(reading), reading.code),
     ).fetchone()
-    value, width, snapshot = row
-    return int(value), int(width), int(snapshot)
+    return None if row is None else (int(row[0]), int(row[1]), int(row[2]))
 
 
 def _moment(conn: Reader, snapshot: int) -> Moment:
@@ -284,7 +288,7 @@ def _review(row: Row) -> Review:
         number,
         asset,
         generation,
-        Reading(game, denomination, code, before, before_width),
+        None if before is None else Reading(game, denomination, code, before, before_width),
         before_snapshot,
         Reading(game, denomination, code, after, width),
         cause,

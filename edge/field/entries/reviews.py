@@ -31,6 +31,7 @@ from sync.envelope import Envelope
 
 _ANSWERED = {
     "refuted": "The next reading stood on the old line; the growth over this one is counted.",
+    "no_base": "The next reading is the first of this meter; there was nothing to count from.",
     "confirmed": "The next reading stood there too; its own review has the whole growth.",
 }
 
@@ -40,8 +41,9 @@ def open_reviews_of(page: Page, recorded: Recorded, event_id: str) -> None:
     asset, time = recorded.source.asset, recorded.source.read_at
     answered = answered_by(page.tx, recorded)
     for review, choice in answered:
+        why = _ANSWERED[choice if review.before else "no_base"]
         _settle(page, Fact("hall.egm.meters.decided.v1", f"egm/{asset}", time, _data(
-            review, choice, 0, _ANSWERED[choice], GATEWAY
+            review, choice, 0, why, GATEWAY
         )), review, choice)  # fmt: skip
     opened = open_reviews(page.tx, recorded, page.day)
     for cause, group in groupby(sorted(opened, key=lambda one: one.cause), key=lambda one: one.cause):
@@ -146,7 +148,7 @@ def _meter(review: Review) -> dict[str, Json]:
         "game": review.after.game,
         "denomination": review.after.denomination,
         "code": review.after.code,
-        "before": str(review.before.value),
+        "before": str(review.before.value if review.before else 0),
         "after": str(review.after.value),
         "width": review.after.width,
         "review": review.review,

@@ -24,58 +24,64 @@ def one(conn: sqlite3.Connection, number: int) -> dict[str, Any] | None:
     """One with its evidence; None: there is none of this number.
 
     Numbers that count are strings of digits. ``events``: between which positions of the log, both excluded, stands what
-    happened between the two readings; None: the log does not say any more.
+    happened between the two readings; None: there is no reading before, or no event of it.
     """
     review = reviews.find(conn, number)
     if review is None:
         return None
     before, after = reviews.moments(conn, review)
     told = _shown(review)
-    told["before"] |= _moment(before)
     told["after"] |= _moment(after)
-    # The wall clock may have jumped between them: below nothing means that it went back.
-    elapsed = from_stamp(after.read_at) - from_stamp(before.read_at)
-    told["elapsed_s"] = elapsed // timedelta(seconds=1)
-    told["rise"] = None if review.rise is None else str(review.rise)
-    told["wrapped"] = str(review.wrapped)
+    told["elapsed_s"] = None
+    if before is not None:
+        told["before"] |= _moment(before)
+        # The wall clock may have jumped between them: below nothing means that it went back.
+        told["elapsed_s"] = (from_stamp(after.read_at) - from_stamp(before.read_at)) // timedelta(seconds=1)
+    told["rise"] = _digits(review.rise)
+    told["wrapped"] = _digits(review.wrapped)
     told["limit"] = str(review.limit)
     told["awaits_reading"] = review.is_open and reviews.awaits_next(conn, review)
     told["others"] = [
         {
             **_which(stored.reading),
             "value": str(stored.reading.value),
-            "delta": None if stored.delta is None else str(stored.delta),
+            "delta": _digits(stored.delta),
             "verdict": stored.verdict,
         }
         for stored in readings_of(conn, review.snapshot)
         if stored.reading != review.after
     ]
-    first, last = _position(conn, before.event_id), _position(conn, after.event_id)
+    first, last = _position(conn, before.event_id if before else None), _position(conn, after.event_id)
     told["events"] = None if first is None or last is None else {"after": first, "before": last}
     return told
 
 
 def _shown(review: Review) -> dict[str, Any]:
+    before = review.before
     return {
         "review": review.review,
         "asset": review.asset,
         "generation": review.generation,
         **_which(review.after),
         "cause": review.cause,
-        "before": {"value": str(review.before.value), "width": review.before.width},
+        "before": None if before is None else {"value": str(before.value), "width": before.width},
         "after": {"value": str(review.after.value), "width": review.after.width},
         "gamingday": review.gamingday,
         "opened_at": review.opened_at,
         "event": review.event_id,
         "open": review.is_open,
         "choice": review.choice,
-        "amount": None if review.amount is None else str(review.amount),
+        "amount": _digits(review.amount),
         "comment": review.comment,
         "central": review.central,
         "decided_at": review.decided_at,
         "decided_day": review.decided_day,
         "decision": review.decision_id,
     }
+
+
+def _digits(number: int | None) -> str | None:
+    return None if number is None else str(number)
 
 
 def _which(reading: Reading) -> dict[str, Any]:

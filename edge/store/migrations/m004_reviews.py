@@ -12,9 +12,9 @@ CREATE TABLE reviews (
     game INTEGER NOT NULL,
     denomination INTEGER NOT NULL,
     code INTEGER NOT NULL,
-    before INTEGER NOT NULL,
-    before_width INTEGER NOT NULL CHECK (before_width BETWEEN 1 AND 9),
-    before_snapshot INTEGER NOT NULL REFERENCES meter_snapshots (snapshot),
+    before INTEGER,
+    before_width INTEGER CHECK (before_width BETWEEN 1 AND 9),
+    before_snapshot INTEGER REFERENCES meter_snapshots (snapshot),
     after INTEGER NOT NULL,
     width INTEGER NOT NULL CHECK (width BETWEEN 1 AND 9),
     cause TEXT NOT NULL CHECK (cause IN ('ambiguous', 'corrupt_read')),
@@ -29,7 +29,8 @@ CREATE TABLE reviews (
     decided_at TEXT,
     decided_day TEXT,
     decision_id TEXT,
-    CHECK ((choice IS NULL) = (decided_at IS NULL) AND (choice IS NULL) = (amount IS NULL))
+    CHECK ((choice IS NULL) = (decided_at IS NULL) AND (choice IS NULL) = (amount IS NULL)),
+    CHECK ((before IS NULL) = (before_width IS NULL) AND (before IS NULL) = (before_snapshot IS NULL))
 ) STRICT;
 CREATE INDEX reviews_open ON reviews (asset, review) WHERE decided_at IS NULL;
 CREATE INDEX reviews_of_day ON reviews (gamingday);

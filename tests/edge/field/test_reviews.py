@@ -227,9 +227,10 @@ async def test_the_correction_has_the_worth_of_a_credit_in_which_the_reading_was
 async def test_the_board_shows_how_many_wait_now_and_not_how_many_there_were(tmp_path: Path) -> None:
     async with opened(tmp_path, ONE) as hall:
         await hall.up(17, 18)
-        for offset in (90_000_000, 0):
-            hall.hearing.enter(snapshot(1_000 + offset, code=0x2A))
-        await hall.settle()
+        for value, waiting in ((1_000, 0), (90_000_000, 1), (1_010, 0)):
+            hall.hearing.enter(snapshot(value, code=0x2A))
+            await hall.settle()
+            assert hall.board.egms[17].review == waiting
         await two_weeks_unheard_on(hall, 0x2B)
         assert hall.board.egms[17].review == 1, "two readings were doubted, one is refuted"
         wires = hall.wires
