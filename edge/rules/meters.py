@@ -5,10 +5,16 @@ machine could have done in the time; otherwise the verdict says why not, and `de
 
 The six causes of a falling meter are those of MTR-03 to MTR-05; the order in which they are tried is that of
 sas-core 9.6: replaced, denomination change, RAM clear, then the single meter: rollover, corrupt read, ambiguous.
+
+One meter that nothing explains may be a bad read, or the first seen of another machine or of a cleared memory whose
+other meters have already passed their old values. So it puts its whole snapshot in doubt, which is then held: nothing
+of it is booked, and the next one says which it was. Only a meter that stands exactly where it stood proves that the
+memory is still the same.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from edge.hall.meters import Reading, Unit, meter
@@ -20,8 +26,12 @@ Kind = Literal[
 NEEDS_REVIEW = frozenset({"ambiguous", "corrupt_read"})
 NEW_GENERATION = frozenset({"ram_clear", "replaced"})
 Cleared = Literal["certain", "possible"]
-Together = Literal["nothing", "ram_clear", "undecided"]
-"What the meters of a snapshot did as a group."
+Together = Literal["nothing", "ram_clear", "undecided", "held", "open"]
+"""What the meters of a snapshot did as a group. undecided: those that fell may have wrapped; held: one is not explained,
+and it may be all of them; open: that was confirmed, and nothing tells which."""
+STANDS = 50
+"""A rising meter of at least this value that stands exactly where it stood proves that memory and machine are the same.
+Smaller values come again by chance."""
 MeterKey = tuple[int, int | None, int]
 "Game, denomination code, meter code."
 
@@ -54,13 +64,20 @@ class Pace:
 
     def most(self, unit: Unit, elapsed_s: int) -> int:
         """The largest growth that is plausible in this time."""
-        at_once, per_hour = {
-            "credits": (self.credits_at_once, self.credits_per_hour),
-            "cents": (self.cents_at_once, self.cents_per_hour),
-            "count": (self.count_at_once, self.count_per_hour),
-            "percent": (0, 0),
-        }[unit]
-        return at_once + per_hour * max(0, elapsed_s) // 3600
+        at_once, _ = self._bounds(unit)
+        return at_once + self.usual(unit, elapsed_s)
+
+    def usual(self, unit: Unit, elapsed_s: int) -> int:
+        """The largest growth by play alone, without the one huge win or transfer."""
+        _, per_hour = self._bounds(unit)
+        return per_hour * max(0, elapsed_s) // 3600
+
+    def _bounds(self, unit: Unit) -> tuple[int, int]:
+        if unit == "credits":
+            return self.credits_at_once, self.credits_per_hour
+        if unit == "count":
+            return self.count_at_once, self.count_per_hour
+        return (self.cents_at_once, self.cents_per_hour) if unit == "cents" else (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +86,8 @@ class Evidence:
 
     `most` is the plausible largest growth since the last booked reading; None: unknown (no trusted clock), then a
     falling meter is never explained as a wrap. `undecided`: it fell together with others, and wraps would explain it as
-    well as a cleared memory. `suspect` is an unbooked reading in between. `confirmed`: a second read
-    at once gave the same (True) or not (False); None: not asked.
+    well as a cleared memory. `held`: its whole snapshot is in doubt. `suspect` is an unbooked reading in between.
+    `confirmed`: a second read at once gave the same (True) or not (False); None: not asked.
     """
 
     most: int | None = None
@@ -78,6 +95,7 @@ class Evidence:
     denomination_changed: bool = False
     ram_clear: bool = False
     undecided: bool = False
+    held: bool = False
     suspect: Reading | None = None
     confirmed: bool | None = None
 
@@ -89,6 +107,9 @@ class Last(NamedTuple):
     elapsed_s: int | None
     "Whole seconds since it was read; None: unknown, because the clock was not to be trusted."
     suspect: Reading | None = None
+    scale: Fraction | None = None
+    """Where it was read in another accounting denomination than the machine has now: what a credit of then is in credits
+    of now. The change may have been seen before, in a snapshot that did not hold this meter. None: the same, or unknown."""
 
 
 def modulus(width: int) -> int:
@@ -98,6 +119,9 @@ def modulus(width: int) -> int:
 
 def difference(old: Reading | None, new: Reading, evidence: Evidence) -> Verdict:
     """What `new` is against `old`, the last booked reading of the same meter (None: there is none)."""
+    if evidence.confirmed is False and meter(new.code).monotonic and (old is None or old.value != new.value):
+        # Two reads at once that differ: whatever else was told, no number of these can be a base to count from.
+        return Verdict("corrupt_read", None, False)
     if old is None:
         return Verdict("first", None, True)
     if evidence.replaced:
@@ -107,18 +131,19 @@ def difference(old: Reading | None, new: Reading, evidence: Evidence) -> Verdict
     row = meter(new.code)
     if not row.monotonic:
         return Verdict("equal" if new.value == old.value else "level", None, True)
-    if evidence.denomination_changed and row.unit == "credits":
-        return Verdict("denomination_change", None, True)
+    if evidence.held and (old.value or new.value):
+        return Verdict("corrupt_read", None, False)
     if evidence.undecided:
         return Verdict("ambiguous", None, True)
+    if evidence.denomination_changed and row.unit == "credits":
+        return Verdict("denomination_change", None, True)
     return _single(old, new, evidence)
 
 
 def _single(old: Reading, new: Reading, evidence: Evidence) -> Verdict:
     """One rising meter, no larger cause at work: count the growths that fit, and book only if it is one."""
     # Readings of different widths (a four-byte poll, then an extended one) agree only in the digits both have.
-    narrow = min(old.width, new.width)
-    wrap = modulus(narrow)
+    wrap = modulus(min(old.width, new.width))
     before, after = old.value % wrap, new.value % wrap
     growth = after - before
     fell = growth < 0
@@ -131,8 +156,12 @@ def _single(old: Reading, new: Reading, evidence: Evidence) -> Verdict:
         return _risen(growth) if fits else _doubtful(new, evidence)
     if growth + wrap <= most:
         return Verdict("ambiguous", None, True)  # one wrap more would be plausible too: more than one explanation
+    same_width = old.width == new.width
+    if fell and same_width and before < wrap // 10:
+        # It never showed its first digit: a meter of one digit less (seven are common) would have wrapped earlier.
+        return _doubtful(new, evidence)
     if growth <= most:
-        return Verdict("rollover", growth, True) if fell and old.width == new.width else _risen(growth)
+        return Verdict("rollover", growth, True) if fell and same_width else _risen(growth)
     return _doubtful(new, evidence)
 
 
@@ -173,26 +202,41 @@ def snapshot_verdicts(
     verdicts = []
     for new in readings:
         known = last.get(key_of(new))
-        most = None
-        if known is not None and known.elapsed_s is not None:
-            most = evidence.pace.most(meter(new.code).unit, known.elapsed_s)
+        rescaled = _rescaled(known, new, evidence)
+        undecided = False
+        if known is not None and together in ("undecided", "open"):
+            undecided = (
+                _fell(known, new) and not rescaled
+                if together == "undecided"
+                else bool(known.reading.value or new.value)
+            )
         verdicts.append(
             difference(
                 known.reading if known else None,
                 new,
                 Evidence(
-                    most=most,
+                    most=_most(known, new, evidence.pace) if known else None,
                     replaced=evidence.serial_changed,
-                    # A game asked for in its own denomination is not re-scaled by the machine's accounting one.
-                    denomination_changed=evidence.denomination_changed and new.denomination is None,
+                    denomination_changed=rescaled,
                     ram_clear=together == "ram_clear",
-                    undecided=together == "undecided" and known is not None and _fell(known, new),
+                    undecided=undecided,
+                    held=together == "held",
                     suspect=known.suspect if known else None,
                     confirmed=evidence.confirmed,
                 ),
             )
         )
     return tuple(verdicts)
+
+
+def _most(known: Last, new: Reading, pace: Pace) -> int | None:
+    return None if known.elapsed_s is None else pace.most(meter(new.code).unit, known.elapsed_s)
+
+
+def _rescaled(known: Last | None, new: Reading, evidence: SnapshotEvidence) -> bool:
+    """Credits were counted in another worth. A game asked for in its own denomination is not re-scaled."""
+    changed = evidence.denomination_changed or (known is not None and known.scale is not None)
+    return changed and new.denomination is None and meter(new.code).unit == "credits"
 
 
 def key_of(reading: Reading) -> MeterKey:
@@ -209,32 +253,104 @@ def _together(last: Mapping[MeterKey, Last], readings: Sequence[Reading], eviden
     """
     if evidence.cleared == "certain":
         return "ram_clear"
+    if evidence.serial_changed or evidence.confirmed is False:
+        return "nothing"
+    votes = _votes(last, readings, evidence)
+    if evidence.cleared == "possible":
+        return _perhaps_cleared(votes)
+    fallen = [vote for vote in votes if vote.fell]
+    could_fall = sum(vote.could_fall for vote in votes)
+    stands = any(vote.stands for vote in votes)
+    if len(fallen) >= 2 and 2 * len(fallen) >= could_fall:
+        if all(vote.could_regrow for vote in fallen) and not all(vote.could_wrap for vote in fallen):
+            return "ram_clear"
+        if all(vote.could_wrap for vote in fallen) and (stands or not any(vote.doubtful for vote in votes)):
+            return "undecided"
+    if stands:
+        return "nothing"
+    doubts = [vote for vote in votes if vote.doubtful]
+    if not doubts:
+        return "nothing"
+    return "open" if all(vote.confirmed for vote in doubts) else "held"
+
+
+class _Vote(NamedTuple):
+    """What one meter says of the machine's memory."""
+
+    could_fall: bool
+    fell: bool
+    stands: bool
+    could_wrap: bool
+    "It fell, and a wrap would explain it."
+    could_regrow: bool
+    "It could have come from 0 to where it stands since the last reading."
+    doubtful: bool
+    "Neither play nor a wrap within the pace of play explains it."
+    confirmed: bool
+    "And it is no passing bad read."
+
+
+def _votes(last: Mapping[MeterKey, Last], readings: Sequence[Reading], evidence: SnapshotEvidence) -> list[_Vote]:
     voters = [new for new in readings if new.game == 0 and meter(new.code).monotonic]
     voters = voters or [new for new in readings if meter(new.code).monotonic]
-    if evidence.denomination_changed:
-        voters = [new for new in voters if meter(new.code).unit != "credits"]
-    could_fall = fell = wrapped = 0
+    votes = []
     for new in voters:
         known = last.get(key_of(new))
-        if known is None or known.reading.width != new.width or known.reading.value == 0:
+        if known is None:
             continue
-        could_fall += 1
-        if _fell(known, new):
-            fell += 1
-            wrapped += _could_wrap(known, new, evidence.pace)
-    if evidence.cleared == "possible":
-        return "ram_clear" if fell else "nothing"
-    if fell < 2 or 2 * fell < could_fall:
-        return "nothing"
-    return "ram_clear" if wrapped < fell else "undecided"
+        if not _rescaled(known, new, evidence):
+            votes.append(_vote(known, new, evidence))
+        elif known.scale is not None and not _follows(known, known.scale, new, evidence.pace):
+            votes.append(_Vote(False, False, False, False, True, True, _confirmed(known, new, evidence)))
+    return votes
+
+
+def _vote(known: Last, new: Reading, evidence: SnapshotEvidence) -> _Vote:
+    old, most = known.reading, _most(known, new, evidence.pace)
+    regrows = most is None or new.value <= most
+    if old.width == new.width and old.value == new.value:
+        return _Vote(old.value > 0, False, old.value >= STANDS, False, regrows, False, False)
+    verdict = _single(old, new, Evidence(most=most, suspect=known.suspect, confirmed=evidence.confirmed))
+    # A wrap that needs more than play alone is too rare to be told from another machine's lower meter.
+    usual = evidence.pace.usual(meter(new.code).unit, known.elapsed_s or 0)
+    explained = verdict.delta is not None and (verdict.kind != "rollover" or verdict.delta <= usual)
+    wrap = modulus(min(old.width, new.width))
+    twice = most is not None and (new.value - old.value) % wrap + wrap <= most
+    return _Vote(
+        could_fall=old.width == new.width and old.value > 0,
+        fell=_fell(known, new),
+        stands=False,
+        could_wrap=most is not None and new.value + wrap - old.value <= most,
+        could_regrow=regrows,
+        doubtful=not explained and not twice,
+        confirmed=_confirmed(known, new, evidence),
+    )
+
+
+def _confirmed(known: Last, new: Reading, evidence: SnapshotEvidence) -> bool:
+    if evidence.confirmed is not None:
+        return evidence.confirmed
+    return known.suspect is not None and new.value >= known.suspect.value
+
+
+def _follows(known: Last, scale: Fraction, new: Reading, pace: Pace) -> bool:
+    """Is it the old value in credits of the new worth, and some play: or has more than the denomination changed."""
+    wrap = modulus(min(known.reading.width, new.width))
+    most = _most(known, new, pace)
+    least = int(known.reading.value * scale)
+    return most is None or (new.value - least) % wrap <= most
+
+
+def _perhaps_cleared(votes: Sequence[_Vote]) -> Together:
+    """A memory error was told: something fell, or all of it may have passed its old value since, or it is in order."""
+    fallen = [vote for vote in votes if vote.fell]
+    if any(not vote.could_wrap for vote in fallen):
+        return "ram_clear"
+    if any(vote.stands for vote in votes) or not all(vote.could_regrow for vote in votes):
+        return "undecided" if fallen else "nothing"
+    # What stood at 0 could only have lost what was counted since, and that no reading ever showed.
+    return "open" if any(vote.could_fall for vote in votes) else "nothing"
 
 
 def _fell(known: Last, new: Reading) -> bool:
     return meter(new.code).monotonic and new.width == known.reading.width and new.value < known.reading.value
-
-
-def _could_wrap(known: Last, new: Reading, pace: Pace) -> bool:
-    if known.elapsed_s is None:
-        return False
-    growth = new.value + modulus(new.width) - known.reading.value
-    return growth <= pace.most(meter(new.code).unit, known.elapsed_s)

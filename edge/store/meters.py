@@ -7,6 +7,7 @@ made by `edge.rules.meters` from what these tables know; nothing is booked that 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from edge.clock import from_stamp, stamp
@@ -160,9 +161,12 @@ def record_snapshot(
     if not replaced and (certain or any(verdict.kind in NEW_GENERATION for verdict in verdicts)):
         generation = open_generation(tx, asset, "ram_clear")
         series = {}
-    elif pending is not None and (before is None or any(key_of(reading) in known for reading in snapshot.readings)):
+    elif pending is not None and (
+        before is None
+        or (snapshot.confirmed is not False and any(key_of(reading) in known for reading in snapshot.readings))
+    ):
         # Settled: nothing was there to be cleared, or it was compared and found in order. A snapshot of meters never
-        # read before shows nothing and leaves the question open.
+        # read before, or one that its second read contradicts, shows nothing and leaves the question open.
         tx.execute("UPDATE egms SET clear_pending = NULL WHERE asset = ?", (asset,))
     number = _insert_snapshot(tx, snapshot, generation)
     _insert_readings(tx, snapshot, generation, number, verdicts, series)
@@ -227,14 +231,19 @@ def _differ(before: Denomination | None, now: Denomination | None) -> bool:
 def _last(tx: Tx, asset: int, generation: int, snapshot: Snapshot) -> tuple[dict[MeterKey, Last], dict[MeterKey, int]]:
     rows = tx.execute(
         "SELECT s.series, s.game, s.denomination, s.code, l.value, l.width, l.read_at, l.suspect_value, "
-        "l.suspect_width FROM meter_series s JOIN meter_last l USING (series) WHERE s.asset = ? AND s.generation = ?",
+        "l.suspect_width, n.denomination_numerator, n.denomination_denominator FROM meter_series s "
+        "LEFT JOIN meter_last l USING (series) LEFT JOIN meter_snapshots n USING (snapshot) "
+        "WHERE s.asset = ? AND s.generation = ?",
         (asset, generation),
     ).fetchall()
     last: dict[MeterKey, Last] = {}
     series: dict[MeterKey, int] = {}
-    for number, game, denomination, code, value, width, read_at, suspect_value, suspect_width in rows:
+    for number, game, denomination, code, value, width, read_at, suspect_value, suspect_width, above, below in rows:
         own = None if denomination == _OWN_DENOMINATION else int(denomination)
         key = (int(game), own, int(code))
+        series[key] = int(number)
+        if value is None:
+            continue  # Read, and never yet believed.
         suspect = None
         if suspect_value is not None:
             suspect = Reading(game, own, code, suspect_value, suspect_width)
@@ -242,9 +251,20 @@ def _last(tx: Tx, asset: int, generation: int, snapshot: Snapshot) -> tuple[dict
         elapsed += (snapshot.read_at - from_stamp(read_at)).seconds
         # A reading from the future means that the clock went back: how long it was is not known.
         trusted = snapshot.clock_trusted and elapsed >= 0
-        last[key] = Last(Reading(game, own, code, value, width), elapsed if trusted else None, suspect)
-        series[key] = int(number)
+        scale = _scale(above, below, snapshot.denomination)
+        last[key] = Last(Reading(game, own, code, value, width), elapsed if trusted else None, suspect, scale)
     return last, series
+
+
+def _scale(above: int | None, below: int | None, now: Denomination | None) -> Fraction | None:
+    """What a credit of the base is in credits of now; None: the same, or one of them was not told.
+
+    Of each base, because the first snapshot after a change need not hold every meter.
+    """
+    if above is None or below is None or now is None:
+        return None
+    scale = Fraction(above, below) / now.minor
+    return None if scale == 1 else scale
 
 
 def _insert_snapshot(tx: Tx, snapshot: Snapshot, generation: int) -> int:

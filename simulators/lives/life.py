@@ -174,13 +174,20 @@ class Life:
         """On a doubtful line every snapshot is read twice; one comes differently, whatever else just happened."""
         yield self._calm_read_twice()
         self._pass(DENSE_S)
+        exceptions: tuple[int, ...] = ()
+        if self._dice.happens(0.3):
+            self._machine.clear()
+            self._machine.play(self._dice.below(600), self._busy)
+            exceptions = (0x18, 0x17, 0x7A) if self._dice.happens(0.5) else (0x3A,)
+        elif self._dice.happens(0.2):
+            self._other_worth()
         told = [self._tell(place) for place in self._places()]
         place = self._any_rising()
         value = self._dice.below(10 ** (2 * told[place].width))
         if self._dice.happens(0.5):
             value = told[place].value + 1 + self._dice.below(5_000)
         told[place] = _wrong(told[place], value)
-        yield self._read("lie_asked_twice", told, confirmed=False, doubtful=[place])
+        yield self._read("lie_asked_twice", told, exceptions=exceptions, confirmed=False, doubtful=[place])
         yield self._calm_read_twice()
 
     def _calm_read_twice(self) -> Moment:

@@ -26,6 +26,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from edge.hall.devices import Identity
@@ -92,7 +93,12 @@ class Books:
         changed = not replaced and not first and self._worth != moment.worth
         verdicts = rules.snapshot_verdicts(
             {
-                key: Last(old.reading, moment.at - old.at if moment.clock_trusted else None, old.suspect)
+                key: Last(
+                    old.reading,
+                    moment.at - old.at if moment.clock_trusted else None,
+                    old.suspect,
+                    None if old.worth == moment.worth else Fraction(old.worth, moment.worth),
+                )
                 for key, old in known.items()
             },
             readings,
@@ -101,7 +107,9 @@ class Books:
         certain = pending == "certain" and not first
         if not replaced and (certain or any(verdict.kind in NEW_GENERATION for verdict in verdicts)):
             self._begin()
-        elif pending is not None and (first or any(key_of(reading) in known for reading in readings)):
+        elif pending is not None and (
+            first or (moment.confirmed is not False and any(key_of(reading) in known for reading in readings))
+        ):
             self._pending = None
         self._worth = moment.worth
         for told, reading, verdict in zip(moment.told, readings, verdicts, strict=True):
