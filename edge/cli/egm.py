@@ -147,7 +147,9 @@ def page(told: dict[str, Any]) -> Iterator[str]:
     yield f"  game      {plain(one['game_id'] or '—')} · meters in generation {one['generation']}"
     if one["review"]:
         yield click.style(
-            f"  review    {one['review']} meter readings wait for a person's decision (HE2107)", fg="yellow"
+            f"  review    {one['review']} meter readings wait for a person's decision: "
+            f"hallctl review list --egm {one['asset']} (HE2107)",
+            fg="yellow",
         )
     meters = [meter for meter in told.get("latest_meters", []) if meter["game"] == 0]
     if meters:

@@ -18,6 +18,7 @@ LAZY = {
     "egm": "edge.cli.egm:egm",
     "event": "edge.cli.event:event",
     "line": "edge.cli.line:line",
+    "review": "edge.cli.review:review",
 }
 HELP = {
     "status": "One screen: machines, lines, queue, central, both halves.",
@@ -27,6 +28,7 @@ HELP = {
     "egm": "Slot machines: list, show, probe, enable, disable, confirm.",
     "event": "Events: tail, search.",
     "line": "Lines: list, scan, trace, replay.",
+    "review": "Meter readings that a person must decide: list, show, decide.",
     "sim": "Simulated machines, halls, central and faults.",
 }
 EXTRA = {"sim": "simulators.cli"}

@@ -31,7 +31,8 @@ ASK_EVERY_S = 0.2
 @asks_box
 def enable(box: Box, as_json: bool, machine: str) -> None:
     """Let a machine be played."""
-    _order(box, "egm.enable", machine, {}, as_json=as_json, done="may be played")
+    asset = _asset(box, machine)
+    send(box, "egm.enable", asset, {}, as_json=as_json, done=f"Machine {asset} may be played.")
 
 
 @click.command()
@@ -39,7 +40,8 @@ def enable(box: Box, as_json: bool, machine: str) -> None:
 @asks_box
 def disable(box: Box, as_json: bool, machine: str) -> None:
     """Stop play at a machine. The running game ends; credits can still be cashed out."""
-    _order(box, "egm.disable", machine, {}, as_json=as_json, done="is not played any more")
+    asset = _asset(box, machine)
+    send(box, "egm.disable", asset, {}, as_json=as_json, done=f"Machine {asset} is not played any more.")
 
 
 @click.command()
@@ -48,14 +50,21 @@ def disable(box: Box, as_json: bool, machine: str) -> None:
 @asks_box
 def confirm(box: Box, as_json: bool, machine: str, serial: str | None) -> None:
     """The machine that answers, another than enrolled, is the right one from now on."""
-    body = {} if serial is None else {"serial": serial}
-    _order(box, "egm.confirm", machine, body, as_json=as_json, done="is the one that answers now")
+    asset, body = _asset(box, machine), {} if serial is None else {"serial": serial}
+    send(box, "egm.confirm", asset, body, as_json=as_json, done=f"Machine {asset} is the one that answers now.")
 
 
-def _order(box: Box, kind: str, machine: str, body: dict[str, Any], *, as_json: bool, done: str) -> None:
+def _asset(box: Box, machine: str) -> int:
     from edge.cli.egm import find
 
-    asset = find(box, machine)
+    return find(box, machine)
+
+
+def send(box: Box, kind: str, asset: int, body: dict[str, Any], *, as_json: bool, done: str) -> None:
+    """Give an order about this machine and tell its outcome: the sentence `done`, or why not, with exit code 1.
+
+    Raises Fault: it was not taken, or has no outcome within the time a person waits.
+    """
     status = box.get("/status")
     now = datetime.now(UTC)
     envelope = {
@@ -85,7 +94,7 @@ def _ended(box: Box, command_id: str, central: str, asset: int) -> dict[str, Any
         time.sleep(ASK_EVERY_S)
     raise Fault(
         TIMED_OUT, f"Machine {asset} has not answered yet.", f"The order waits for it, {VALID_S:.0f} s at most.",
-        f"See what became of it: hallctl event search --machine {asset}", code="HE2104",
+        f"See what became of it: hallctl event search --egm {asset}", code="HE2104",
     )  # fmt: skip
 
 
@@ -95,11 +104,11 @@ def _is_done(ended: dict[str, Any]) -> bool:
 
 def _told(ended: dict[str, Any], asset: int, done: str) -> Iterator[str]:
     if _is_done(ended):
-        yield f"Machine {asset} {done}."
+        yield done
         return
     why = ended["result"].get("text") or f"not done ({ended['result']['type']})"
     yield click.style(plain(why), fg="red")
-    yield f"Nothing was changed. See: hallctl event search --machine {asset}"
+    yield f"Nothing was changed. See: hallctl event search --egm {asset}"
 
 
 def _who() -> str:

@@ -44,7 +44,7 @@ def test_a_machine_that_is_the_enrolled_one_needs_no_confirmation_and_none_is_ma
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
         f"No other machine than the enrolled one answers for machine {LEFT}.",
-        f"Nothing was changed. See: hallctl event search --machine {LEFT}",
+        f"Nothing was changed. See: hallctl event search --egm {LEFT}",
     ]
     assert house.at_central("hall.egm.confirmed", asset=LEFT) == []
 
