@@ -38,6 +38,11 @@ class Box:
         """An object of the API."""
         return self._whole("GET", path, query, timeout_s)
 
+    def text(self, path: str, *, timeout_s: float = TIMEOUT_S, **query: Any) -> str:
+        """An answer that is no JSON, such as CSV."""
+        connection = _Unix(self.path, timeout_s)
+        return self._body(connection, "GET", path, query, timeout_s).decode("utf-8")
+
     def post(
         self, path: str, *, timeout_s: float = TIMEOUT_S, body: dict[str, Any] | None = None, **query: Any
     ) -> dict[str, Any]:
@@ -65,7 +70,17 @@ class Box:
     def _whole(
         self, method: str, path: str, query: dict[str, Any], timeout_s: float, sent: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        connection = _Unix(self.path, timeout_s)
+        return _json(self._body(_Unix(self.path, timeout_s), method, path, query, timeout_s, sent))
+
+    def _body(
+        self,
+        connection: _Unix,
+        method: str,
+        path: str,
+        query: dict[str, Any],
+        timeout_s: float,
+        sent: dict[str, Any] | None = None,
+    ) -> bytes:
         try:
             response = self._ask(connection, method, path, query, timeout_s, sent)
             body = response.read()
@@ -77,7 +92,7 @@ class Box:
             connection.close()
         if response.status >= 300:
             raise faults.from_problem(response.status, _json(body))
-        return _json(body)
+        return body
 
     def _ask(
         self,

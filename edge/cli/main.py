@@ -18,6 +18,7 @@ LAZY = {
     "egm": "edge.cli.egm:egm",
     "event": "edge.cli.event:event",
     "line": "edge.cli.line:line",
+    "report": "edge.cli.report:report",
     "review": "edge.cli.review:review",
 }
 HELP = {
@@ -28,6 +29,7 @@ HELP = {
     "egm": "Slot machines: list, show, probe, enable, disable, confirm.",
     "event": "Events: tail, search.",
     "line": "Lines: list, scan, trace, replay.",
+    "report": "Revenue of a gaming day or a range of them; the formulas.",
     "review": "Meter readings that a person must decide: list, show, decide.",
     "sim": "Simulated machines, halls, central and faults.",
 }

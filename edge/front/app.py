@@ -30,7 +30,7 @@ from edge.front import serving
 from edge.front.api import problems
 from edge.front.api.auth import Guard, ToLogin, to_login
 from edge.front.api.middleware import Wrapped
-from edge.front.api.routes import commands, devices, events, health, reviews, wires
+from edge.front.api.routes import commands, devices, events, health, reports, reviews, wires
 from edge.front.api.sessions import Patience, Sessions
 from edge.front.context import Front
 from edge.front.dashboard import live as live_route
@@ -99,6 +99,7 @@ def application(front: Front, live: Live) -> FastAPI:
     commands.add_to(app, front)
     devices.add_to(app, front)
     reviews.add_to(app, front)
+    reports.add_to(app, front)
     wires.add_to(app, front)
     live_route.add_to(app, front, live)
     pages.add_to(app, front, live, sessions, guard)
