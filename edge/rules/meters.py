@@ -192,6 +192,8 @@ class SnapshotEvidence:
     "certain: it said that its meters restarted (7A); possible: memory was hurt or reset (3A, 31 to 33)."
     pace: Pace = Pace()
     confirmed: bool | None = None
+    coherent: bool = True
+    "False: its readings are of different moments, and the memory may have been cleared between two of them."
 
 
 def snapshot_verdicts(
@@ -309,11 +311,15 @@ def _vote(known: Last, new: Reading, evidence: SnapshotEvidence) -> _Vote:
     old, most = known.reading, _most(known, new, evidence.pace)
     regrows = most is None or new.value <= most
     if old.width == new.width and old.value == new.value:
-        return _Vote(old.value > 0, False, old.value >= STANDS, False, regrows, False, False)
+        # What was read before a moment says nothing of what was read after it.
+        stands = evidence.coherent and old.value >= STANDS
+        return _Vote(old.value > 0, False, stands, False, regrows, False, False)
     verdict = _single(old, new, Evidence(most=most, suspect=known.suspect, confirmed=evidence.confirmed))
     # A wrap that needs more than play alone is too rare to be told from another machine's lower meter.
     usual = evidence.pace.usual(meter(new.code).unit, known.elapsed_s or 0)
-    explained = verdict.delta is not None and (verdict.kind != "rollover" or verdict.delta <= usual)
+    explained = verdict.delta is not None and (
+        verdict.kind != "rollover" or (verdict.delta <= usual and evidence.coherent)
+    )
     wrap = modulus(min(old.width, new.width))
     twice = most is not None and (new.value - old.value) % wrap + wrap <= most
     return _Vote(

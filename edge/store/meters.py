@@ -154,6 +154,7 @@ def record_snapshot(
             cleared=cleared,
             pace=pace,
             confirmed=snapshot.confirmed,
+            coherent=snapshot.coherent,
         ),
     )
     previous = before.generation if before is not None else generation

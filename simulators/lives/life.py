@@ -24,6 +24,7 @@ HAPPENINGS: tuple[tuple[Cause, int], ...] = (
     ("no_clock", 3), ("power", 4), ("part", 4),
 )  # fmt: skip
 "What happens, and how often beside the others: far more often than on a floor."
+_SILENT = frozenset({"swap_untold", "clear_silent", "clear_between"})
 _TICKETS = tuple(cause for cause, weight in HAPPENINGS for _ in range(weight))
 
 
@@ -36,6 +37,8 @@ class Life:
         self._serial: int | None = 1 + self._dice.below(10**6)
         self._machine = Counters(self._dice)
         self._busy = 0.5
+        self._before: dict[int, tuple[int, Told, int]] = {}
+        "Of each counter: when it was told last, what, and in which denomination."
 
     def moments(self, years: int) -> Iterator[Moment]:
         """The first reading is of a quiet moment and read twice; every machine of the life is as busy as it happens."""
@@ -91,10 +94,25 @@ class Life:
         doubtful: Sequence[int] = (),
     ) -> Moment:
         told = tuple(told if told is not None else [self._tell(place) for place in self._places()])
+        hidden = cause in _SILENT and not {0x7A, 0x3A} & {*exceptions} and all(self._explained(one) for one in told)
+        for one in told:
+            if not one.error:
+                self._before[one.place] = (self._now, one, self._machine.worth)
         return Moment(
             self._now, told, cause, self._machine.worth, self._serial, exceptions, clock_trusted, coherent, confirmed,
-            frozenset(doubtful),
+            frozenset(doubtful), hidden,
         )  # fmt: skip
+
+    def _explained(self, told: Told) -> bool:
+        """Could play, a wrap or a change of denomination have brought the counter here since it was told last?"""
+        slot = SLOTS[told.place]
+        if slot.unit == "level" or told.place not in self._before:
+            return True
+        at, old, worth = self._before[told.place]
+        value = old.value * worth // self._machine.worth if slot.unit == "credits" else old.value
+        wrap = int(10 ** (2 * min(told.width, old.width)))
+        growth = (told.value - value) % wrap
+        return growth <= most(slot.unit, self._now - at)
 
     # --- memory and machine -----------------------------------------------------------------------------------------
 
@@ -141,15 +159,11 @@ class Life:
         yield self._read("swap_told", exceptions=(0x18, 0x17))
 
     def _swap_untold(self) -> Iterator[Moment]:
-        """Neither the old machine nor the new one tells a serial number; at least one meter of it stands lower."""
+        """Neither the old machine nor the new one tells a serial number."""
         self._serial = None
         yield from self._dense("play", 1)
-        before = [self._tell(place) for place in RISING[:8]]
         self._now += DENSE_S * (1 + self._dice.below(12))
-        while True:
-            self._machine.fresh()
-            if any(self._tell(old.place).value < old.value for old in before):
-                break
+        self._machine.fresh()
         yield self._read("swap_untold", exceptions=(0x18, 0x17))
 
     def _denomination(self) -> Iterator[Moment]:

@@ -68,3 +68,5 @@ class Moment(NamedTuple):
     confirmed: bool | None = None
     doubtful: frozenset[int] = frozenset()
     "Places whose reading nobody can be certain of: to be reviewed, or cut off with all the others."
+    hidden: bool = False
+    "Registers began anew, nothing told of it, and each of them stands where play could have brought the old ones."

@@ -6,8 +6,9 @@ two days, around each happening there is a row of them a quarter of an hour apar
 - right: booked, and to the credit what the machine counted since the last booked reading;
 - cut: a new life of the meters, a first reading or another denomination, and so it was: nothing counted across;
 - review: left to a person, nothing counted. Whatever nobody can be certain of must be here or cut off;
-- unseen: a wrong number that play would explain and that nobody asked for twice. No rule can see one when it comes.
-  When the meter passes it, the sum is right again; when the meter stands lower, that must go to review;
+- unseen: what play would explain as well, so that no rule can see it when it comes. A wrong number that nobody asked
+  for twice: when the meter passes it, the sum is right again; when the meter stands lower, that must go to review. And
+  a machine without a serial number, or a cleared memory that told nothing, where no meter stands too low or too high;
 - wrong: all else. Must be 0.
 
 A part of the lives runs through the real tables too, and both must say the same.
@@ -102,7 +103,7 @@ class Books:
                 for key, old in known.items()
             },
             readings,
-            SnapshotEvidence(replaced, changed, pending, confirmed=moment.confirmed),
+            SnapshotEvidence(replaced, changed, pending, confirmed=moment.confirmed, coherent=moment.coherent),
         )
         certain = pending == "certain" and not first
         if not replaced and (certain or any(verdict.kind in NEW_GENERATION for verdict in verdicts)):
@@ -293,7 +294,7 @@ def _judgement(moment: Moment, told: Told, verdict: Verdict, old: Booked | None,
         # Both ends may be off by a number nobody could see; then the sum from before it to after it must be right.
         moved = told.total + told.error - old.told.total - old.told.error
         if verdict.delta != moved or (verdict.delta and told.era != old.told.era):
-            return "wrong"
+            return "unseen" if moment.hidden else "wrong"
         return "unseen" if told.error else "right"
     if verdict.delta is not None or (told.error and verdict.booked):
         return "wrong"
