@@ -117,6 +117,18 @@ def test_over_another_denomination_and_another_generation_a_corrupt_read_is_not_
     assert [reviews.awaits_next(hall, one) for one in reviews.open_of(hall)] == [False, False]
 
 
+def test_a_first_reading_that_a_second_at_once_contradicts_has_nothing_before_it_and_nothing_to_count(hall):
+    doubtful = Snapshot(17, hall.later(900), "interval", [Reading(0, None, 0, 400, 4)], confirmed=False)
+    reviews.open_reviews(hall, record_snapshot(hall, doubtful), DAY)
+    (review,) = reviews.open_of(hall)
+    assert (review.before, review.before_snapshot, review.rise, review.wrapped) == (None, None, None, None)
+    assert reviews.awaits_next(hall, review)
+    read(hall, m00=300)
+    assert reviews.open_of(hall) == []
+    assert reviews.newest(hall)[0].choice == "refuted"
+    assert counted(hall, 17, 0) == 0
+
+
 def test_a_meter_that_is_not_read_leaves_its_review_open(hall):
     read(hall, m00=50_000, m05=7)
     read(hall, m00=90_000_000, m05=8)
