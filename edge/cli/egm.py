@@ -8,7 +8,7 @@ import click
 from edge.cli.box import Box
 from edge.cli.faults import CONFLICT, NOT_FOUND, Fault
 from edge.cli.orders import confirm, disable, enable
-from edge.cli.show import asks_box, clock, emit, grouped, plain, shape, table
+from edge.cli.show import ago, asks_box, clock, emit, grouped, plain, shape, table
 
 _LINKS = {"up": "on line", "down": "OFF LINE", "silent": "line silent on purpose", "shaky": "answers badly"}
 
@@ -153,12 +153,23 @@ def page(told: dict[str, Any]) -> Iterator[str]:
         )
     meters = [meter for meter in told.get("latest_meters", []) if meter["game"] == 0]
     if meters:
-        read_at = (told.get("snapshot") or {}).get("read_at")
-        yield f"  meters    read {clock(read_at, zone)}"
+        newest = max(meters, key=lambda meter: str(meter["read_at"]))
+        yield f"  meters    read {clock(newest['read_at'], zone)}, {ago(newest['age_s'])} ago"
+        if why := one["meters_stale_because"]:
+            yield click.style(f"            STALE: {_STALE[why]}. The machine may have counted on since.", fg="red")
         for meter in meters:
             code, value = meter["code"].upper(), grouped(meter["value"])
-            yield f"            {code}  {meter['name']:<44} {value:>16} {meter['unit']}"
+            old = "" if not meter["stale"] or why else click.style(f"  stale, {ago(meter['age_s'])} old", fg="yellow")
+            yield f"            {code}  {meter['name']:<44} {value:>16} {meter['unit']}{old}"
     yield from _age(told)
+
+
+_STALE = {
+    "field-away": "the field is away",
+    "link-down": "the machine does not answer",
+    "never-read": "not read since the field started",
+    "too-old": "no reading came for two intervals",
+}
 
 
 def _amount(handpay: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from edge.board import Change
 from edge.clock import stamp
 from edge.front.context import Front
 from edge.front.views import events, tiles
+from edge.front.views.freshness import Moment
 from edge.seam.errors import FieldAway
 from sync import outbox
 from sync.errors import StoreError
@@ -75,10 +76,16 @@ class Live:
 
     async def run(self) -> None:
         """Once a second the top bar; new events when the log has grown."""
+        connected = self._front.seam.connected
         while await self._front.pause(STATE_S):
             newest = self._read_books()
             top = self.top()
+            # Without the field nothing on the floor is current, and no change of the board comes to say so.
+            turned, connected = connected is not self._front.seam.connected, self._front.seam.connected
             for stream in self._streams:
+                if turned:
+                    stream.assets |= set(self._front.seam.mirror.egms)
+                    stream.wake()
                 if top != self._top:
                     stream.top = top
                 if newest:
@@ -142,7 +149,8 @@ class Live:
         if stream.everything:
             picture["whole"] = True
         if assets:
-            picture["tiles"] = [tiles.tile(board.egms[asset], self._front.zone) for asset in sorted(assets)]
+            moment = Moment.of(self._front)
+            picture["tiles"] = [tiles.tile(board.egms[asset], self._front.zone, moment) for asset in sorted(assets)]
         if stream.top is not None:
             picture["top"] = stream.top
         if stream.events:

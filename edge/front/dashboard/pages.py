@@ -16,6 +16,7 @@ from edge.front.api.sessions import COOKIE, Sessions
 from edge.front.context import Front
 from edge.front.live import LATEST, ROUTINE, Live
 from edge.front.views import events, tiles
+from edge.front.views.freshness import Moment
 from edge.seam.errors import FieldAway
 
 _HERE = Path(__file__).parent
@@ -59,11 +60,12 @@ def add_to(app: FastAPI, front: Front, live: Live, sessions: Sessions, guard: Gu
         """The hall as it stands."""
         board = front.seam.mirror
         machines = sorted(board.egms.values(), key=lambda one: (one.line, one.address))
+        moment = Moment.of(front)
         return page(
             "floor.html",
             title="Floor",
             top=live.top(),
-            tiles=[tiles.tile(machine, front.zone) for machine in machines],
+            tiles=[tiles.tile(machine, front.zone, moment) for machine in machines],
             events=latest(),
             who=principal_of(request).name,
         )
@@ -74,16 +76,16 @@ def add_to(app: FastAPI, front: Front, live: Live, sessions: Sessions, guard: Gu
         known = front.seam.mirror.egms.get(int(asset)) if asset.isdigit() and len(asset) < 12 else None
         if known is None:
             return page("missing.html", 404, title="Machine", top=live.top(), who=principal_of(request).name)
+        shown = tiles.tile(known, front.zone, Moment.of(front))
         return page(
             "machine.html",
-            title=tiles.tile(known, front.zone)["title"],
+            title=shown["title"],
             top=live.top(),
-            tile=tiles.tile(known, front.zone),
+            tile=shown,
             machine=known,
             facts=tiles.facts(known),
             meters=tiles.meter_rows(known),
             worth=tiles.worth(known, front.settings.hall.currency),
-            read_at=tiles.clock_of(known.meters_at, front.zone),
             events=latest(known.asset),
             who=principal_of(request).name,
         )

@@ -5,23 +5,24 @@ from dataclasses import asdict
 from typing import Any
 
 from edge.board import Board, EgmState, LineState
+from edge.front.views.freshness import Moment, age_s, why_stale
 from edge.hall.devices import Egm
 from edge.store.devices import egms as registered
 from edge.store.tx import Reader
 
 
-def egm_list(board: Board, conn: Reader | None) -> list[dict[str, Any]]:
+def egm_list(board: Board, conn: Reader | None, moment: Moment) -> list[dict[str, Any]]:
     """All machines by line and address. Without a connection (field away): what the mirror still knows."""
     known = {machine.asset: machine for machine in registered(conn)} if conn is not None else {}
-    return [_egm(board.egms.get(asset), known.get(asset)) for asset in _order(board, known)]
+    return [_egm(board.egms.get(asset), known.get(asset), moment) for asset in _order(board, known)]
 
 
-def egm_one(board: Board, conn: Reader | None, asset: int) -> dict[str, Any] | None:
+def egm_one(board: Board, conn: Reader | None, asset: int, moment: Moment) -> dict[str, Any] | None:
     """One machine; None: not registered and not on the board."""
     known = {machine.asset: machine for machine in registered(conn)} if conn is not None else {}
     if asset not in known and asset not in board.egms:
         return None
-    return _egm(board.egms.get(asset), known.get(asset))
+    return _egm(board.egms.get(asset), known.get(asset), moment)
 
 
 def egm_matches(machines: list[dict[str, Any]], word: str) -> list[dict[str, Any]]:
@@ -54,8 +55,15 @@ def _order(board: Board, known: Mapping[int, Egm]) -> Iterator[int]:
     yield from sorted({*known, *board.egms}, key=place)
 
 
-def _egm(state: EgmState | None, machine: Egm | None) -> dict[str, Any]:
-    told = asdict(state) if state is not None else asdict(EgmState(machine.asset if machine else 0))
+def _egm(state: EgmState | None, machine: Egm | None, moment: Moment) -> dict[str, Any]:
+    shown = state if state is not None else EgmState(machine.asset if machine else 0)
+    why = why_stale(shown, moment)
+    told = asdict(shown)
+    told |= {
+        "meters_age_s": age_s(shown.meters_at, moment),
+        "meters_stale": why is not None,
+        "meters_stale_because": why,
+    }
     if machine is not None:
         told |= {
             "line": machine.line,

@@ -1,25 +1,31 @@
-"""Meters of a machine: its last booked values, and its last snapshot."""
+"""Meters of a machine: its last booked values with the age of each, and its last snapshot."""
 
 from typing import Any
 
+from edge.board import EgmState
 from edge.clock import stamp
-from edge.store.meters import last_snapshot, latest_meters, readings_of
+from edge.front.views.freshness import Moment, age_s, why_stale
+from edge.store.ages import last_read
+from edge.store.meters import last_snapshot, readings_of
 from edge.store.tx import Reader
 from protocols.sas.catalog.meter_codes import METERS
 
 
-def latest(conn: Reader, asset: int) -> list[dict[str, Any]]:
-    """The last booked value of each meter of the machine's present generation. Values are strings of digits."""
+def latest(conn: Reader, machine: EgmState, moment: Moment) -> list[dict[str, Any]]:
+    """The last booked value of each meter of the machine's present generation, with its age. Values are strings of digits."""
     return [
         {
-            "game": reading.game,
-            "denomination": reading.denomination,
-            "code": f"{reading.code:02x}",
-            "name": meter_name(reading.code),
-            "unit": meter_unit(reading.code),
-            "value": str(reading.value),
+            "game": meter.game,
+            "denomination": meter.denomination,
+            "code": f"{meter.code:02x}",
+            "name": meter_name(meter.code),
+            "unit": meter_unit(meter.code),
+            "value": str(meter.value),
+            "read_at": meter.read_at,
+            "age_s": age_s(meter.read_at, moment),
+            "stale": why_stale(machine, moment, meter.read_at) is not None,
         }
-        for reading in latest_meters(conn, asset)
+        for meter in last_read(conn, machine.asset)
     ]
 
 

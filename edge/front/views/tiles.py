@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from edge.board import Board, EgmState
 from edge.clock import from_stamp
+from edge.front.views.freshness import WORDS, Moment, age_s, why_stale
 from edge.front.views.meters import meter_name, meter_unit
 from edge.hall.money import minor_per_unit
 
@@ -20,8 +21,9 @@ _CREDITS = "0c"
 _GAMES = "05"
 
 
-def tile(machine: EgmState, zone: ZoneInfo) -> dict[str, Any]:
-    """Words for one machine: shape and state (on | attention | off | unknown), what it does, doors, last answer."""
+def tile(machine: EgmState, zone: ZoneInfo, moment: Moment) -> dict[str, Any]:
+    """Words for one machine: shape and state (on | attention | off | unknown), what it does, doors, last answer, and how far
+    its figures can be believed."""
     open_doors = sorted(door for door, state in machine.doors.items() if state == "open")
     state, shape, word = _state(machine, open_doors)
     return {
@@ -35,6 +37,7 @@ def tile(machine: EgmState, zone: ZoneInfo) -> dict[str, Any]:
         "serial": machine.serial or "",
         "credits": _meter(machine, _CREDITS),
         "games": _meter(machine, _GAMES),
+        "read": read_words(machine, zone, moment),
         "heard": clock_of(machine.last_heard_at, zone),
         "last": about_itself(str((machine.last_event or {}).get("text", "")), machine.asset),
         "line": machine.line,
@@ -98,6 +101,25 @@ def _some(*counts: int) -> str | None:
 def _meter(machine: EgmState, code: str) -> str:
     value = machine.meters.get(code)
     return "—" if value is None else grouped(value)
+
+
+def read_words(machine: EgmState, zone: ZoneInfo, moment: Moment) -> str:
+    """When its figures were read, and if they are not current, that and why (MTR-16)."""
+    why = why_stale(machine, moment)
+    # That it does not answer stands on the tile already.
+    cause = "" if why in (None, "link-down") else f": {WORDS[why]}"
+    if machine.meters_at is None:
+        return "" if why is None else f"▲ stale{cause}"
+    read = f"read {clock_of(machine.meters_at, zone)}, {age_words(age_s(machine.meters_at, moment) or 0)} old"
+    return read if why is None else f"▲ stale, {read}{cause}"
+
+
+def age_words(seconds: int) -> str:
+    """3 s, 4 min, 5 h, 41 d"""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def about_itself(text: str, asset: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from edge.front.views.freshness import Moment, why_stale
 from simulators.egm.persona import Persona
 from sync.commands import Command, encode
 from tests.edge.field.books import STREAM
@@ -111,3 +112,18 @@ async def test_mtr_15_a_machine_whose_first_meters_could_not_be_read_has_its_fir
         assert reasons(hall) == []
         hall.machine(17).egm.machine.persona = PLAIN
         await hall.go(30, lambda: reasons(hall) == ["first"])
+
+
+async def test_mtr_16_an_unplugged_machine_has_stale_meters_within_ten_seconds(tmp_path: Path) -> None:
+    async with opened(tmp_path, ONE) as hall:
+        await hall.up(17)
+
+        def why() -> str | None:
+            return why_stale(hall.board.egms[17], Moment(hall.books.clock.wall(), 900.0, connected=True))
+
+        assert why() is None
+        hall.machine(17).plugged = False
+        await hall.go(10, lambda: why() == "link-down")
+        hall.machine(17).plugged = True
+        await hall.up(17)
+        assert why() is None

@@ -9,12 +9,14 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.responses import Response, StreamingResponse
 
+from edge.board import EgmState
 from edge.clock import stamp
 from edge.front.api.problems import Problem
 from edge.front.api.schemas import known_only
 from edge.front.api.scopes import API
 from edge.front.context import Front
 from edge.front.views import devices, meters
+from edge.front.views.freshness import Moment
 from edge.seam.errors import FieldAway
 from edge.seam.messages import TraceLines, TraceRecord
 from edge.store.tx import Reader
@@ -48,7 +50,7 @@ def add_to(app: FastAPI, front: Front) -> None:
     async def get_egms(request: Request) -> Response:
         """All machines; `state=` (up, down, ...), `line=`, `find=` a number, serial or part of a name."""
         known_only(request, "state", "line", "find")
-        machines = devices.egm_list(front.seam.mirror, reader())
+        machines = devices.egm_list(front.seam.mirror, reader(), Moment.of(front))
         if (state := request.query_params.get("state")) is not None:
             machines = [one for one in machines if one["link"] == state]
         if (line := request.query_params.get("line")) is not None:
@@ -61,14 +63,15 @@ def add_to(app: FastAPI, front: Front) -> None:
     async def get_egm(request: Request, asset: str) -> Response:
         """One machine by asset number, with its last snapshot of meters while the books may be read."""
         known_only(request)
-        conn = reader()
-        machine = devices.egm_one(front.seam.mirror, conn, int(asset)) if asset.isdigit() and len(asset) < 12 else None
+        conn, moment, board = reader(), Moment.of(front), front.seam.mirror
+        number = int(asset) if asset.isdigit() and len(asset) < 12 else 0
+        machine = devices.egm_one(board, conn, number, moment)
         if machine is None:
             raise Problem("unknown-machine", f"No machine {asset[:20]} is registered.")
         told: dict[str, Any] = {"egm": machine}
         if conn is not None:
-            told["latest_meters"] = meters.latest(conn, int(asset))
-            told["snapshot"] = meters.newest_snapshot(conn, int(asset))
+            told["latest_meters"] = meters.latest(conn, board.egms.get(number) or EgmState(number), moment)
+            told["snapshot"] = meters.newest_snapshot(conn, number)
         return answer(told)
 
     @app.get(f"{API}/lines")
