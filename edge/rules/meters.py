@@ -32,6 +32,9 @@ and it may be all of them; open: that was confirmed, and nothing tells which."""
 STANDS = 50
 """A rising meter of at least this value that stands exactly where it stood proves that memory and machine are the same.
 Smaller values come again by chance."""
+SETTLES_S = 6 * 3600
+"""A suspect is settled by a reading that goes on from the last booked one; but only as long as that was not so long ago
+that play could have brought the meter there from the suspect as well."""
 MeterKey = tuple[int, int | None, int]
 "Game, denomination code, meter code."
 
@@ -119,7 +122,7 @@ def modulus(width: int) -> int:
 
 def difference(old: Reading | None, new: Reading, evidence: Evidence) -> Verdict:
     """What `new` is against `old`, the last booked reading of the same meter (None: there is none)."""
-    if evidence.confirmed is False and meter(new.code).monotonic and (old is None or old.value != new.value):
+    if evidence.confirmed is False and meter(new.code).monotonic:
         # Two reads at once that differ: whatever else was told, no number of these can be a base to count from.
         return Verdict("corrupt_read", None, False)
     if old is None:
@@ -131,7 +134,7 @@ def difference(old: Reading | None, new: Reading, evidence: Evidence) -> Verdict
     row = meter(new.code)
     if not row.monotonic:
         return Verdict("equal" if new.value == old.value else "level", None, True)
-    if evidence.held and (old.value or new.value):
+    if evidence.held:
         return Verdict("corrupt_read", None, False)
     if evidence.undecided:
         return Verdict("ambiguous", None, True)
@@ -205,13 +208,11 @@ def snapshot_verdicts(
     for new in readings:
         known = last.get(key_of(new))
         rescaled = _rescaled(known, new, evidence)
-        undecided = False
-        if known is not None and together in ("undecided", "open"):
-            undecided = (
-                _fell(known, new) and not rescaled
-                if together == "undecided"
-                else bool(known.reading.value or new.value)
-            )
+        undecided = (
+            (known is not None and _late(known, new))
+            or together == "open"
+            or (together == "undecided" and known is not None and _fell(known, new) and not rescaled)
+        )
         verdicts.append(
             difference(
                 known.reading if known else None,
@@ -258,8 +259,8 @@ def _together(last: Mapping[MeterKey, Last], readings: Sequence[Reading], eviden
     if evidence.serial_changed or evidence.confirmed is False:
         return "nothing"
     votes = _votes(last, readings, evidence)
-    if evidence.cleared == "possible":
-        return _perhaps_cleared(votes)
+    if evidence.cleared == "possible" and (cleared := _perhaps_cleared(votes)):
+        return cleared
     fallen = [vote for vote in votes if vote.fell]
     could_fall = sum(vote.could_fall for vote in votes)
     stands = any(vote.stands for vote in votes)
@@ -317,8 +318,11 @@ def _vote(known: Last, new: Reading, evidence: SnapshotEvidence) -> _Vote:
     verdict = _single(old, new, Evidence(most=most, suspect=known.suspect, confirmed=evidence.confirmed))
     # A wrap that needs more than play alone is too rare to be told from another machine's lower meter.
     usual = evidence.pace.usual(meter(new.code).unit, known.elapsed_s or 0)
-    explained = verdict.delta is not None and (
-        verdict.kind != "rollover" or (verdict.delta <= usual and evidence.coherent)
+    late = _late(known, new)
+    explained = (
+        not late
+        and verdict.delta is not None
+        and (verdict.kind != "rollover" or (verdict.delta <= usual and evidence.coherent))
     )
     wrap = modulus(min(old.width, new.width))
     twice = most is not None and (new.value - old.value) % wrap + wrap <= most
@@ -328,9 +332,16 @@ def _vote(known: Last, new: Reading, evidence: SnapshotEvidence) -> _Vote:
         stands=False,
         could_wrap=most is not None and new.value + wrap - old.value <= most,
         could_regrow=regrows,
-        doubtful=not explained and not twice,
-        confirmed=_confirmed(known, new, evidence),
+        doubtful=late or not (explained or twice),
+        confirmed=late or _confirmed(known, new, evidence),
     )
+
+
+def _late(known: Last, new: Reading) -> bool:
+    """A suspect was never settled, and by now the meter may have gone on from there as well as from the booked one."""
+    if known.suspect is None or not meter(new.code).monotonic or new.value < known.suspect.value:
+        return False
+    return known.elapsed_s is None or known.elapsed_s > SETTLES_S
 
 
 def _confirmed(known: Last, new: Reading, evidence: SnapshotEvidence) -> bool:
@@ -347,15 +358,18 @@ def _follows(known: Last, scale: Fraction, new: Reading, pace: Pace) -> bool:
     return most is None or (new.value - least) % wrap <= most
 
 
-def _perhaps_cleared(votes: Sequence[_Vote]) -> Together:
-    """A memory error was told: something fell, or all of it may have passed its old value since, or it is in order."""
+def _perhaps_cleared(votes: Sequence[_Vote]) -> Together | None:
+    """A memory error was told: cleared, or perhaps cleared and all of it past its old values since. None: as usual.
+
+    A meter that stands where it stood, or higher than it could have come from 0, shows that it was not cleared.
+    """
+    if any(vote.stands or not vote.could_regrow for vote in votes):
+        return None
     fallen = [vote for vote in votes if vote.fell]
     if any(not vote.could_wrap for vote in fallen):
         return "ram_clear"
-    if any(vote.stands for vote in votes) or not all(vote.could_regrow for vote in votes):
-        return "undecided" if fallen else "nothing"
     # What stood at 0 could only have lost what was counted since, and that no reading ever showed.
-    return "open" if any(vote.could_fall for vote in votes) else "nothing"
+    return "open" if any(vote.could_fall for vote in votes) else None
 
 
 def _fell(known: Last, new: Reading) -> bool:

@@ -106,7 +106,7 @@ class Life:
     def _explained(self, told: Told) -> bool:
         """Could play, a wrap or a change of denomination have brought the counter here since it was told last?"""
         slot = SLOTS[told.place]
-        if slot.unit == "level" or told.place not in self._before:
+        if slot.unit == "level" or slot.game or told.place not in self._before:
             return True
         at, old, worth = self._before[told.place]
         value = old.value * worth // self._machine.worth if slot.unit == "credits" else old.value
