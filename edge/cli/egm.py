@@ -7,7 +7,7 @@ import click
 
 from edge.cli.box import Box
 from edge.cli.faults import CONFLICT, NOT_FOUND, Fault
-from edge.cli.orders import confirm, disable, enable
+from edge.cli.orders import confirm, disable, enable, read
 from edge.cli.show import ago, asks_box, clock, emit, grouped, plain, shape, table
 
 _LINKS = {"up": "on line", "down": "OFF LINE", "silent": "line silent on purpose", "shaky": "answers badly"}
@@ -21,7 +21,7 @@ def egm() -> None:
     """Slot machines."""
 
 
-for _order in (confirm, disable, enable):
+for _order in (confirm, disable, enable, read):
     egm.add_command(_order)
 
 

@@ -46,6 +46,21 @@ def disable(box: Box, as_json: bool, machine: str) -> None:
 
 @click.command()
 @click.argument("machine")
+@click.option(
+    "--before",
+    type=click.Choice(["move", "removal"]),
+    help="The machine is about to be moved, or taken away for good; its reading says so.",
+)
+@asks_box
+def read(box: Box, as_json: bool, machine: str, before: str | None) -> None:
+    """Read a machine's meters now. Do it before a machine is moved or taken away: none tells by itself that it will be."""
+    asset = _asset(box, machine)
+    body = {} if before is None else {"occasion": {"move": "move", "removal": "last"}[before]}
+    send(box, "egm.meters.read", asset, body, as_json=as_json, done=f"The meters of machine {asset} were read.")
+
+
+@click.command()
+@click.argument("machine")
 @click.option("--serial", help="The serial number you have seen on the cabinet; refused if another one answers.")
 @asks_box
 def confirm(box: Box, as_json: bool, machine: str, serial: str | None) -> None:

@@ -41,6 +41,8 @@ class Stream:
         "The next picture is a whole one: the stream is new, or the mirror began anew."
         self.events: list[dict[str, Any]] = []
         self.top: dict[str, Any] | None = None
+        self.connected: bool | None = None
+        "Was the field there when the last picture was made; None: none was."
         self.ready = asyncio.Event()
 
     def wake(self) -> None:
@@ -76,14 +78,12 @@ class Live:
 
     async def run(self) -> None:
         """Once a second the top bar; new events when the log has grown."""
-        connected = self._front.seam.connected
         while await self._front.pause(STATE_S):
             newest = self._read_books()
             top = self.top()
-            # Without the field nothing on the floor is current, and no change of the board comes to say so.
-            turned, connected = connected is not self._front.seam.connected, self._front.seam.connected
             for stream in self._streams:
-                if turned:
+                if stream.connected is not self._front.seam.connected:
+                    # Without the field nothing on the floor is current, and no change of the board comes to say so.
                     stream.assets |= set(self._front.seam.mirror.egms)
                     stream.wake()
                 if top != self._top:
@@ -143,6 +143,7 @@ class Live:
 
     def _picture(self, stream: Stream) -> dict[str, Any]:
         stream.ready.clear()
+        stream.connected = self._front.seam.connected
         board = self._front.seam.mirror
         picture: dict[str, Any] = {}
         assets = set(board.egms) if stream.everything else stream.assets & set(board.egms)

@@ -39,6 +39,16 @@ def test_a_machine_is_stopped_and_let_go_again_from_the_box_and_the_log_says_who
     }
 
 
+def test_mtr_15_the_last_reading_before_a_machine_is_taken_away_is_ordered_on_the_box_and_told_to_central(
+    house: House,
+) -> None:
+    done = hallctl(house, "egm", "read", str(LEFT), "--before", "removal")
+    assert (done.returncode, done.stdout.strip()) == (0, f"The meters of machine {LEFT} were read."), done.stderr
+    house.wait_at_central("hall.command.done.v1", 1, asset=LEFT)
+    reasons = [event["data"]["reason"] for event in house.at_central("hall.egm.meters.snapshot", asset=LEFT)]
+    assert (reasons.count("first"), reasons.count("last")) == (1, 1)
+
+
 def test_a_machine_that_is_the_enrolled_one_needs_no_confirmation_and_none_is_made(house: House) -> None:
     done = hallctl(house, "egm", "confirm", str(LEFT))
     assert done.returncode == 1

@@ -41,6 +41,19 @@ async def test_a_stream_begins_with_everything_and_goes_on_with_what_changes(hal
                     break
 
 
+async def test_mtr_16_when_the_field_is_gone_the_tiles_of_an_open_page_turn_stale(hall: Hall) -> None:
+    async with hall.client(TECHNICIAN) as browser, browser.stream("GET", "/api/v1/live") as answer:
+        stream = pictures(answer)
+        async with asyncio.timeout(10):
+            await anext(stream)
+            await hall.seam.close()
+            async for picture in stream:
+                if picture.get("tiles"):
+                    assert [tile["asset"] for tile in picture["tiles"]] == ["100417", "100418"]
+                    assert all(tile["read"] == "▲ stale: the field is away" for tile in picture["tiles"])
+                    break
+
+
 async def test_a_new_event_reaches_an_open_page(hall: Hall) -> None:
     async with hall.client(TECHNICIAN) as browser, browser.stream("GET", "/api/v1/live") as answer:
         stream = pictures(answer)
