@@ -15,6 +15,7 @@ what SAS means by each meter (sas-core 8). Not among them, and why:
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from edge.hall.meters import CREDITS_NOW, Reading
@@ -126,7 +127,7 @@ class End:
     readings: Mapping[MeterOf, Reading]
     doubtful: Collection[MeterOf] = frozenset()
     "Of the readings, those that were not booked."
-    unsupported: Collection[int] = frozenset()
+    unsupported: frozenset[int] = frozenset()
     "Of the machine as a whole."
 
 
@@ -160,6 +161,7 @@ class Step:
     "Of each term."
 
 
+@lru_cache(maxsize=64)
 def credits_identity(rules: BalanceRules = BalanceRules()) -> Identity:
     """MTR-10."""
     rows = list(CREDIT_ROWS)
@@ -171,7 +173,8 @@ def credits_identity(rules: BalanceRules = BalanceRules()) -> Identity:
     return Identity("credits", stated, terms, "credits", tolerance=rules.tolerance, level=True)
 
 
-def bills_identity(worth: Fraction, minor_per_unit: int, *, without: Collection[int] = ()) -> Identity:
+@lru_cache(maxsize=256)
+def bills_identity(worth: Fraction, minor_per_unit: int, *, without: frozenset[int] = frozenset()) -> Identity:
     """The bills' part of MTR-11: each count x its value is the credits from bills x the worth of a credit.
 
     worth: minor units per credit. without: counts the machine does not have, because it takes no such bill.
@@ -183,6 +186,7 @@ def bills_identity(worth: Fraction, minor_per_unit: int, *, without: Collection[
     return Identity("bills", Term(0, BILLS_VALUE, worth.numerator), terms, "minor", per)
 
 
+@lru_cache(maxsize=512)
 def games_identity(code: int, games: int) -> Identity:
     """MTR-09: this meter of games 1 to `games` together is that of the cabinet."""
     terms = tuple(Term(game, code, 1) for game in range(1, games + 1))

@@ -6,7 +6,7 @@ snapshot, and a residual is told once, again when it changes, and when it is gon
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
@@ -52,7 +52,8 @@ def enter_balance(page: Page, recorded: Recorded, snapshot_id: str, time: dateti
     asset = recorded.source.asset
     found = standing(page.tx, asset)
     moment = _Moment(page, recorded, snapshot_id, time)
-    between: dict[int, Sequence[tuple[MeterOf, str, int | None]]] = {}
+    here = _verdicts(recorded)
+    growths: dict[int | None, Mapping[MeterOf, int | None]] = {None: {}}
     for identity in identities_of(end, found.games, _minor_per_unit(recorded.source.denomination), STANDARD):
         code = identity.stated.code
         before = found.balances.get((identity.rule, code)) or Balance(asset, identity.rule, code, None)
@@ -62,10 +63,10 @@ def enter_balance(page: Page, recorded: Recorded, snapshot_id: str, time: dateti
                 keep_balance(page.tx, replace(before, unjudged=wrong.reason))
             continue
         judged = before.judged_snapshot
-        if judged is not None and judged not in between:
-            between[judged] = verdicts_between(page.tx, asset, recorded.generation, judged, recorded.snapshot)
-        growth = growth_of([*between.get(judged or 0, ()), *_verdicts(recorded)])
-        _carry_on(moment, identity, before, end, growth)
+        if judged is not None and judged not in growths:
+            between = verdicts_between(page.tx, asset, recorded.generation, judged, recorded.snapshot)
+            growths[judged] = growth_of([*between, *here])
+        _carry_on(moment, identity, before, end, growths[judged])
 
 
 def _carry_on(
