@@ -60,6 +60,11 @@ class DayEnd:
         seat.closed, seat.close_again_at = None, now + AGAIN_S
 
 
+def still_closes(days: GamingDays | None, seat: Seat, at: datetime) -> bool:
+    """Did a closing reading end in the day it was asked for? One that came after the hour closes nothing."""
+    return days is None or seat.closed == days.day_of(at)
+
+
 def _turns(seats: Seats) -> list[tuple[Seat, float]]:
     """Each machine with its share of the window, 0 to below 1: the first of each line, then the second of each, ..."""
     lines: defaultdict[str, list[Seat]] = defaultdict(list)

@@ -18,7 +18,7 @@ from edge.field.desk import CommandRef, Desk, Slip
 from edge.field.found import CommandEnded, ConfirmFound, Found
 from edge.field.journal import Journal, Written
 from edge.field.pollers.asking import Asking
-from edge.field.pollers.dayend import DayEnd
+from edge.field.pollers.dayend import DayEnd, still_closes
 from edge.field.pollers.followups import FollowUps
 from edge.field.pollers.greeting import Greeting
 from edge.field.pollers.sas import SasPoller, Wire
@@ -348,6 +348,8 @@ class Hearing:
             if first:
                 # Whatever it was asked for: the first reading of a machine says so (MTR-15).
                 found, seat.new = replace(found, reason="first"), False
+            if found.reason == "day_end" and not still_closes(self._habits.days, seat, at):
+                found = replace(found, reason="interval")
             heard.found.append(replace(found, follows=seat.follows))
             if request.games == (0,):
                 seat.follows = True

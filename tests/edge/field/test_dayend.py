@@ -108,6 +108,19 @@ def closing(hall: SmallHall, reason: str = "day_end") -> list[dict[str, Any]]:
     return [one for one in hall.books.events("hall.egm.meters.snapshot") if one["data"]["reason"] == reason]
 
 
+async def test_a_closing_reading_that_ends_after_the_hour_does_not_say_that_it_closes_the_day(tmp_path: Path) -> None:
+    async with opened(tmp_path, {"A": [17]}) as hall:
+        await hall.up(17)
+        hour = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+        hall.books.clock.jump(hour - timedelta(seconds=59) - hall.books.clock.wall())
+        await hall.go(5, lambda: hall.hearing.seats[17].closed is not None)
+        hall.books.clock.jump(timedelta(seconds=60))
+        await hall.up(17)
+        assert closing(hall) == []
+        (late,) = closing(hall, "interval")
+        assert late["gamingday"] == "2026-11-23"
+
+
 async def test_mtr_07_the_closing_readings_of_a_hall_stand_in_the_day_they_close(tmp_path: Path) -> None:
     async with opened(tmp_path, {"A": [17, 18], "B": [19, 20]}, polling={"day_end_within_s": 10}) as hall:
         await hall.up(17, 18, 19, 20)
