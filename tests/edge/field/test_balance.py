@@ -22,6 +22,7 @@ from simulators.egm.dice import Dice
 from simulators.egm.machine import Habits, Machine
 from simulators.egm.persona import Persona
 from sync.db import Database
+from tests.edge.field import small_hall
 from tests.edge.field.books import NIGHT, Books, open_books, settings_for
 
 CENT = Denomination(0x01, 1, 1)
@@ -280,3 +281,28 @@ async def test_after_a_restart_what_was_told_is_not_told_again_mtr_10(tmp_path: 
         watched.machine.insert_bill(5)
         await watched.snapshot()
         assert len(again.events(UNBALANCED)) == 1
+
+
+async def test_over_the_wire_a_bill_that_no_meter_tells_is_an_alarm_at_the_next_snapshot_mtr_10(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The standing list of meters, as a hall reads it that configured none.
+    monkeypatch.setattr(small_hall, "CODES", FIRST_SNAPSHOT)
+    async with small_hall.opened(tmp_path, {"A": [17]}, every_s=5.0) as hall:
+        await hall.up(17)
+        machine = hall.machine(17).egm.machine
+        machine.insert_bill(20)
+        machine.play(5, hall.now)
+        await hall.go(11)
+        assert hall.books.events(UNBALANCED) == []
+        assert len(hall.books.events("hall.egm.meters.snapshot")) >= 3
+        machine.insert_bill(5)
+        machine.bank._add(0x0B, -500)
+        await hall.go(17)
+        (event,) = hall.books.events(UNBALANCED)
+        assert (event["data"]["rule"], event["data"]["residual"], event["data"]["stated"]) == ("credits", "500", "500")
+        conn = Database(hall.books.path).open_reader()
+        states = {one.rule: one for one in balances(conn, 17)}
+        conn.close()
+        assert (states["credits"].residual, states["credits"].unjudged) == (500, None)
+        assert states["bills"].unjudged == "not_read", "only the count of the bill that came was asked for"
