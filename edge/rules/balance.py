@@ -12,7 +12,7 @@ what SAS means by each meter (sas-core 8). Not among them, and why:
 - 0D to 14, 28 to 39, 80 on: the same tickets and transfers by kind.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -24,10 +24,11 @@ from edge.rules.meters import modulus
 Rule = Literal["credits", "bills", "games"]
 Scale = Literal["credits", "minor", "games"]
 "What a residual is counted in."
-Reason = Literal["first", "incoherent", "not_read", "unsupported", "doubtful", "generation", "denomination"]
+Reason = Literal["first", "incoherent", "not_read", "unsupported", "doubtful", "generation", "denomination", "too_long"]
 """Why an identity is not judged. first: there is nothing before to compare with. not_read: a term was not asked for, or not
 answered. unsupported: the machine does not have a term. doubtful: a reading of one, or a growth within the range, is not
-booked or is for review. generation, denomination: the range would cross from one into another, or no worth is told."""
+booked or is for review. generation, denomination: the range would cross from one into another. too_long: too much lies
+between to be looked through while a snapshot is written."""
 NOT_AN_END = frozenset({"incoherent", "not_read", "unsupported", "doubtful"})
 "For these the range stays open and a later snapshot may end it."
 MeterOf = tuple[int, int]
@@ -232,11 +233,13 @@ def base_of(identity: Identity, end: End) -> Base:
     return Base(end.generation, end.worth, reading.value, reading.width)
 
 
-def judge(identity: Identity, before: Base | None, end: End, growth: Mapping[MeterOf, int | None]) -> Step | Unjudged:
+def judge(
+    identity: Identity, before: Base | None, end: End, growth: Mapping[MeterOf, int | None] | None
+) -> Step | Unjudged:
     """Hold the identity from `before` to `end`.
 
     growth: all that was booked of each meter between the two; None: there is a place in between across which nothing may
-    be counted. A meter that is not in it did not grow.
+    be counted. A meter that is not in it did not grow. None altogether: it was too long.
     """
     wrong = unfit(identity, end)
     if wrong is not None:
@@ -247,6 +250,8 @@ def judge(identity: Identity, before: Base | None, end: End, growth: Mapping[Met
         return Unjudged("generation")
     if before.worth is not None and end.worth is not None and before.worth != end.worth:
         return Unjudged("denomination")
+    if growth is None:
+        return Unjudged("too_long")
     keys = [(term.game, term.code) for term in identity.terms]
     stated_key = (identity.stated.game, identity.stated.code)
     doubtful = tuple(key for key in (*keys, *(() if identity.level else (stated_key,))) if growth.get(key, 0) is None)
@@ -269,14 +274,16 @@ def nearest(residual: int, size: int) -> int:
     return rest - size if 2 * rest > size else rest
 
 
-def growth_of(verdicts: Collection[tuple[MeterOf, str, int | None]]) -> dict[MeterOf, int | None]:
-    """What readings of a range, in any order, book of each meter: (meter, kind of its verdict, booked growth)."""
-    growth: dict[MeterOf, int | None] = {}
-    for key, kind, delta in verdicts:
-        before = growth.get(key, 0)
+def grown(
+    before: Mapping[MeterOf, int | None], readings: Iterable[tuple[MeterOf, str, int | None]]
+) -> dict[MeterOf, int | None]:
+    """What was booked of each meter, with the readings of one more snapshot: (meter, kind of verdict, booked growth)."""
+    growth = dict(before)
+    for key, kind, delta in readings:
+        known = growth.get(key, 0)
         if kind == "corrupt_read":
             continue  # Not booked: the next reading is compared with the one before it.
-        growth[key] = None if before is None or delta is None else before + delta
+        growth[key] = None if known is None or delta is None else known + delta
     return growth
 
 

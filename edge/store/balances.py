@@ -4,7 +4,7 @@ A row is a range: from `since_snapshot` to `judged_snapshot`, with the residual 
 state, not a record: what was said of it stands in the log. Amounts are text, for no sum of meters may overflow a column.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
@@ -14,6 +14,10 @@ from edge.store.tx import Reader, Row, Tx
 
 Key = tuple[Rule, int]
 "Rule and code of the stated meter."
+REACH = 3_000
+"""So many snapshots may lie within a range, a month of quarters of an hour: what ends it is judged inside the transaction
+that writes a snapshot, and must not take longer from year to year."""
+_HALF = 10**9
 _ACCOUNTING = -1
 "In the key of a series: the machine's accounting denomination."
 
@@ -93,17 +97,33 @@ def keep_balance(tx: Tx, balance: Balance) -> None:
     )
 
 
-def verdicts_between(
+def growth_between(
     conn: Reader, asset: int, generation: int, after: int, before: int
-) -> Sequence[tuple[MeterOf, str, int | None]]:
-    """Meter, verdict and booked growth of each reading in the snapshots between these two, both left out."""
+) -> dict[MeterOf, int | None] | None:
+    """What the snapshots between these two, both left out, book of each meter; None for a meter: nothing may be counted
+    across one of them.
+
+    None altogether: there are more than REACH of them.
+    """
+    many = conn.execute(
+        "SELECT count(*) FROM (SELECT 1 FROM meter_snapshots WHERE asset = ? AND snapshot > ? AND snapshot < ? LIMIT ?)",
+        (asset, after, before, REACH + 1),
+    ).fetchone()[0]
+    if many > REACH:
+        return None
+    # Upper and lower digits apart: SQLite's sum of whole numbers stops at 2^63.
     rows = conn.execute(
-        "SELECT s.game, s.code, r.verdict, r.delta FROM meter_snapshots p JOIN meter_readings r USING (snapshot) "
-        "JOIN meter_series s USING (series) WHERE p.asset = ? AND p.snapshot > ? AND p.snapshot < ? "
-        "AND s.generation = ? AND s.denomination = ?",
+        f"SELECT s.game, s.code, sum(r.delta / {_HALF}), sum(r.delta % {_HALF}), "
+        "sum(r.delta IS NULL AND r.verdict <> 'corrupt_read') "
+        "FROM meter_snapshots p JOIN meter_readings r USING (snapshot) JOIN meter_series s USING (series) "
+        "WHERE p.asset = ? AND p.snapshot > ? AND p.snapshot < ? AND s.generation = ? AND s.denomination = ? "
+        "GROUP BY s.series",
         (asset, after, before, generation, _ACCOUNTING),
     ).fetchall()
-    return [((game, code), verdict, delta) for game, code, verdict, delta in rows]
+    return {
+        (game, code): None if doubts else (upper or 0) * _HALF + (lower or 0)
+        for game, code, upper, lower, doubts in rows
+    }
 
 
 def event_of(conn: Reader, snapshot: int) -> str | None:

@@ -23,13 +23,13 @@ from edge.rules.balance import (
     MeterOf,
     Step,
     base_of,
-    growth_of,
+    grown,
     identities_of,
     judge,
     needs_telling,
     unfit,
 )
-from edge.store.balances import Balance, event_of, keep_balance, standing, verdicts_between
+from edge.store.balances import Balance, event_of, growth_between, keep_balance, standing
 from edge.store.meters import Recorded
 from protocols.sas.catalog.denominations import DENOMINATIONS
 
@@ -53,7 +53,7 @@ def enter_balance(page: Page, recorded: Recorded, snapshot_id: str, time: dateti
     found = standing(page.tx, asset)
     moment = _Moment(page, recorded, snapshot_id, time)
     here = _verdicts(recorded)
-    growths: dict[int | None, Mapping[MeterOf, int | None]] = {None: {}}
+    growths: dict[int | None, Mapping[MeterOf, int | None] | None] = {None: {}}
     for identity in identities_of(end, found.games, _minor_per_unit(recorded.source.denomination), STANDARD):
         code = identity.stated.code
         before = found.balances.get((identity.rule, code)) or Balance(asset, identity.rule, code, None)
@@ -64,13 +64,13 @@ def enter_balance(page: Page, recorded: Recorded, snapshot_id: str, time: dateti
             continue
         judged = before.judged_snapshot
         if judged is not None and judged not in growths:
-            between = verdicts_between(page.tx, asset, recorded.generation, judged, recorded.snapshot)
-            growths[judged] = growth_of([*between, *here])
+            between = growth_between(page.tx, asset, recorded.generation, judged, recorded.snapshot)
+            growths[judged] = None if between is None else grown(between, here)
         _carry_on(moment, identity, before, end, growths[judged])
 
 
 def _carry_on(
-    moment: _Moment, identity: Identity, before: Balance, end: End, growth: Mapping[MeterOf, int | None]
+    moment: _Moment, identity: Identity, before: Balance, end: End, growth: Mapping[MeterOf, int | None] | None
 ) -> None:
     """The range goes on to this snapshot, or a new one begins with it."""
     page, number = moment.page, moment.recorded.snapshot

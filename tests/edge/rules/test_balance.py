@@ -20,7 +20,7 @@ from edge.rules.balance import (
     bills_identity,
     credits_identity,
     games_identity,
-    growth_of,
+    grown,
     identities_of,
     judge,
     nearest,
@@ -44,13 +44,13 @@ def base(credits_now: int = 0, width: int = 4) -> Base:
     return Base(1, CENT, credits_now, width)
 
 
-def grown(**by_code: int | None) -> dict:
-    """Booked growth by code in hex: grown(m0B=500, m00=20)."""
+def booked(**by_code: int | None) -> dict:
+    """Booked growth by code in hex: booked(m0B=500, m00=20)."""
     return {(0, int(name[1:], 16)): growth for name, growth in by_code.items()}
 
 
 def residual(before: int, after: int, **by_code: int | None) -> int:
-    step = judge(credits_identity(), base(before), end(after), grown(**by_code))
+    step = judge(credits_identity(), base(before), end(after), booked(**by_code))
     assert isinstance(step, Step)
     return step.residual
 
@@ -97,7 +97,7 @@ def test_credits_past_the_size_of_their_meter_balance_modulo_that_size_mtr_10():
     assert residual(99_999_900, 400, m0B=500) == 0
     assert residual(400, 99_999_900, m18=500) == 0
     assert residual(99_999_900, 410, m0B=500) == 10
-    wide = judge(credits_identity(), base(99_999_900, 5), end(400, 5), grown(m0B=500))
+    wide = judge(credits_identity(), base(99_999_900, 5), end(400, 5), booked(m0B=500))
     assert isinstance(wide, Step)
     assert wide.residual == -100_000_000, "five bytes do not wrap there"
 
@@ -112,9 +112,10 @@ def test_a_dropped_update_of_one_meter_is_the_residual_to_the_credit_and_has_a_s
     [
         (end(coherent=False), {}, Unjudged("incoherent")),
         (end(codes=TERMS[1:]), {}, Unjudged("not_read", ((0, 0x08),))),
-        (end(codes=TERMS[1:], unsupported={0x08, 0x24}), {}, Unjudged("unsupported", ((0, 0x08),))),
+        (end(codes=TERMS[1:], unsupported=frozenset({0x08, 0x24})), {}, Unjudged("unsupported", ((0, 0x08),))),
         (end(doubtful={(0, 0x00), (0, 0x05)}), {}, Unjudged("doubtful", ((0, 0x00),))),
-        (end(), grown(m01=None), Unjudged("doubtful", ((0, 0x01),))),
+        (end(), booked(m01=None), Unjudged("doubtful", ((0, 0x01),))),
+        (end(), None, Unjudged("too_long")),
         (end(generation=2), {}, Unjudged("generation")),
         (end(worth=Fraction(5)), {}, Unjudged("denomination")),
     ],
@@ -126,7 +127,7 @@ def test_what_cannot_be_judged_is_not_and_says_why_mtr_10(after, growth, why):
 
 def test_the_first_snapshot_is_judged_by_nothing_and_only_a_person_takes_a_meter_out():
     assert judge(credits_identity(), None, end(), {}) == Unjudged("first")
-    bare = end(codes=TERMS[1:], unsupported={0x08})
+    bare = end(codes=TERMS[1:], unsupported=frozenset({0x08}))
     assert isinstance(judge(credits_identity(BalanceRules(lacks=frozenset({0x08}))), base(), bare, {}), Step)
 
 
@@ -170,7 +171,7 @@ def test_a_bill_that_one_side_has_not_counted_is_named_in_minor_units_mtr_11():
 
 
 def test_bills_the_machine_does_not_take_are_no_terms_and_those_not_asked_for_keep_it_unjudged_mtr_11():
-    read = end(codes=(0x0B, 0x42, 0x43), unsupported=set(BILL_VALUES) - {0x42, 0x43})
+    read = end(codes=(0x0B, 0x42, 0x43), unsupported=frozenset(BILL_VALUES) - {0x42, 0x43})
     (identity,) = (one for one in identities_of(read, 1, 100) if one.rule == "bills")
     assert {term.code for term in identity.terms} == {0x42, 0x43}
     asked_for_two = end(codes=(0x0B, 0x42, 0x43))
@@ -209,8 +210,9 @@ def test_a_snapshot_without_all_games_is_not_judged_by_its_games_mtr_09():
 
 def test_the_growth_of_a_range_passes_over_a_corrupt_read_and_stops_at_what_is_for_review():
     key = (0, 0x00)
-    assert growth_of([(key, "delta", 5), (key, "corrupt_read", None), (key, "rollover", 7)]) == {key: 12}
-    assert growth_of([(key, "delta", 5), (key, "ambiguous", None), (key, "delta", 7)]) == {key: None}
+    assert grown({}, [(key, "delta", 5), (key, "corrupt_read", None), (key, "rollover", 7)]) == {key: 12}
+    assert grown({key: 3}, [(key, "delta", 5), (key, "ambiguous", None), (key, "delta", 7)]) == {key: None}
+    assert grown({key: None}, [(key, "delta", 5)]) == {key: None}
 
 
 @given(st.integers(-(10**9), 10**9), st.integers(1, 9))

@@ -8,7 +8,8 @@ from fractions import Fraction
 import pytest
 
 from edge.rules.balance import Base
-from edge.store.balances import Balance, balances, keep_balance, standing
+from edge.store import balances as table
+from edge.store.balances import Balance, balances, growth_between, keep_balance, standing
 from edge.store.migrations import create
 
 
@@ -38,3 +39,38 @@ def test_a_balance_is_read_as_it_was_kept_and_the_newest_word_stands(conn):
 def test_a_machine_that_does_not_tell_its_games_has_one(conn):
     assert standing(conn, 17).games == 3
     assert standing(conn, 18) == ({}, 1)
+
+
+def snapshots_of(conn: sqlite3.Connection, deltas: list[tuple[int | None, str]]) -> None:
+    """Snapshots 1, 2, ... of machine 17 with one reading of coin in each."""
+    conn.execute(
+        "INSERT INTO meter_series (series, asset, generation, game, denomination, code) VALUES (1, 17, 1, 0, -1, 0)"
+    )
+    for number, (delta, verdict) in enumerate(deltas, 1):
+        conn.execute(
+            "INSERT INTO meter_snapshots (snapshot, asset, generation, read_at, reason, coherent) "
+            "VALUES (?, 17, 1, 'x', 'interval', 1)",
+            (number,),
+        )
+        conn.execute("INSERT INTO meter_readings VALUES (?, 1, 0, 9, ?, ?)", (number, delta, verdict))
+
+
+def test_growth_between_two_snapshots_leaves_both_out_and_is_exact_beyond_63_bits(conn):
+    snapshots_of(conn, [(7, "delta"), *[(999_999_999_999_999_999, "delta")] * 20, (None, "corrupt_read"), (9, "delta")])
+    growth = {(0, 0x00): 20 * 999_999_999_999_999_999}
+    assert growth_between(conn, 17, 1, 1, 23) == growth
+    assert growth_between(conn, 17, 1, 22, 23) == {}
+
+
+def test_nothing_is_counted_across_a_reading_for_review(conn):
+    snapshots_of(conn, [(7, "delta"), (None, "ambiguous"), (5, "delta"), (9, "delta")])
+    assert growth_between(conn, 17, 1, 1, 4) == {(0, 0x00): None}
+    assert growth_between(conn, 17, 1, 2, 4) == {(0, 0x00): 5}
+
+
+def test_a_range_beyond_reach_is_not_looked_through(conn, monkeypatch):
+    snapshots_of(conn, [(1, "delta")] * 8)
+    monkeypatch.setattr(table, "REACH", 6)
+    assert growth_between(conn, 17, 1, 1, 8) == {(0, 0x00): 6}
+    monkeypatch.setattr(table, "REACH", 5)
+    assert growth_between(conn, 17, 1, 1, 8) is None
