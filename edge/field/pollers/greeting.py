@@ -165,8 +165,13 @@ class Greeting:
         """Meters were asked for, and came or not: that ends a test under way, and commands may go from then on."""
         if request.games != (0,) or not seat.up:
             return
-        if not isinstance(outcome, MetersRead):
+        if isinstance(outcome, MetersRead):
+            seat.missed = False
+        else:
             seat.next_snapshot_at = now + METERS_AGAIN_S
+            if not seat.missed:
+                seat.missed = True
+                heard.found.append(_missed(request, outcome, at))
         if seat.test is not None:
             heard.found.append(self._tested(seat, seat.test, outcome, at))
             seat.test = None
@@ -197,6 +202,18 @@ class Greeting:
             "polls_unsupported": sorted(seat.unsupported_polls),
         }
         return Fact("hall.egm.link.tested.v1", f"egm/{seat.asset}", at, data)
+
+
+def _missed(request: ReadMeters, outcome: Outcome, at: datetime) -> Fact:
+    """A reading that did not come is a fact with a time, and no repeat of the last values (MTR-16)."""
+    why = outcome.slug.replace("-", "_")
+    data: dict[str, Json] = {
+        "asset": request.asset,
+        "reason": request.reason,
+        "because": request.because,
+        "why": why if why in ("no_answer", "refused", "unsupported") else "other",
+    }
+    return Fact("hall.egm.meters.missed.v1", f"egm/{request.asset}", at, data)
 
 
 def _counted(outcome: Outcome) -> Mapping[str, int]:

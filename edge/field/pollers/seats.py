@@ -56,6 +56,8 @@ class Seat:
     next_snapshot_at: float = float("inf")
     new: bool = True
     "Of the machine that stands here now no meters were ever read: the next reading is its first (MTR-15)."
+    missed: bool = False
+    "Its last reading failed, and that was told."
     closed: date | None = None
     "The gaming day for whose end it was read last, or is being read."
     close_again_at: float = float("-inf")

@@ -80,6 +80,16 @@ METER_KINDS: tuple[EventKind, ...] = (
             "readings": several(_READING, most=400),
             "unsupported": several(_CODE, most=400, about="asked for and not known to the machine: not zero"),
         }),
+    own("egm.meters.missed", "Meters not read",
+        "Machine {asset}: meters could not be read ({why})", "link",
+        {
+            "asset": ASSET,
+            "reason": choice(*REASONS, about="what the reading was for"),
+            "because": nullable(event_id(about="the event that caused it")),
+            "why": choice("no_answer", "refused", "unsupported", "other",
+                          about="the first of a row of readings that fail while its link is up; its values are as old as "
+                          "the last snapshot until the next one"),
+        }),
     own("egm.meters.review", "Meters need review", "Machine {asset}: meters need a person's decision ({cause})",
         "money",
         {

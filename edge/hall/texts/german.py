@@ -53,6 +53,7 @@ SENTENCES: Mapping[str, str] = {
     "egm.validation.unconfigured": "Automat {asset}: Ticket-Kennung nicht eingerichtet",
     "egm.transfer.noticed": "Automat {asset}: bargeldlose Buchung ({stage})",
     "egm.meters.snapshot": "Automat {asset}: Zähler gelesen ({reason})",
+    "egm.meters.missed": "Automat {asset}: Zähler konnten nicht gelesen werden ({why})",
     "egm.meters.review": "Automat {asset}: Zähler brauchen eine Entscheidung ({cause})",
     "egm.meters.decided": "Automat {asset}: Prüffall {review} seiner Zähler ist entschieden ({choice})",
     "egm.meters.unbalanced": "Automat {asset}: Zähler gehen nicht auf, Unterschied {residual} {scale} ({rule})",
@@ -126,7 +127,7 @@ WORDS: Mapping[str, str] = {
     "service": "Betrieb", "denomination": "Einstellungen geändert", "before_clear": "vor dem Löschen",
     "after_clear": "nach dem Löschen",
     # decisions
-    "count": "gezählt", "none": "nichts gezählt", "refuted": "von der nächsten Lesung widerlegt",
+    "count": "gezählt", "none": "nichts gezählt", "refused": "abgelehnt", "refuted": "von der nächsten Lesung widerlegt",
     "confirmed": "von der nächsten Lesung bestätigt",
     # stages and results
     "pending": "angekündigt", "cancelled": "abgebrochen", "printed": "gedruckt", "inserted": "eingeführt",

@@ -114,6 +114,22 @@ async def test_mtr_15_a_machine_whose_first_meters_could_not_be_read_has_its_fir
         await hall.go(30, lambda: reasons(hall) == ["first"])
 
 
+async def test_mtr_16_a_reading_that_does_not_come_is_told_once_with_its_time_until_one_comes(tmp_path: Path) -> None:
+    mute = replace(PLAIN, unsupported_polls=frozenset({0x2F, 0x6F, 0xAF, *range(0x0F, 0x2F)}))
+    async with opened(tmp_path, ONE, every_s=5.0) as hall:
+        await hall.up(17)
+        hall.machine(17).egm.machine.persona = mute
+        await hall.go(60, lambda: hall.books.events("hall.egm.meters.missed") != [])
+        await hall.go(20)
+        (missed,) = hall.books.events("hall.egm.meters.missed")
+        assert missed["data"] == {"asset": 17, "reason": "interval", "because": None, "why": "unsupported"}
+        read = len(snapshots(hall))
+        hall.machine(17).egm.machine.persona = PLAIN
+        await hall.go(30, lambda: len(snapshots(hall)) > read)
+        hall.machine(17).egm.machine.persona = mute
+        await hall.go(60, lambda: len(hall.books.events("hall.egm.meters.missed")) == 2)
+
+
 async def test_mtr_16_an_unplugged_machine_has_stale_meters_within_ten_seconds(tmp_path: Path) -> None:
     async with opened(tmp_path, ONE) as hall:
         await hall.up(17)
