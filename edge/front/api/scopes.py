@@ -46,6 +46,7 @@ SCOPES: Mapping[tuple[str, str], Rule] = {
     # pages for people
     ("GET", "/"): "egms:read",
     ("GET", "/m/{asset}"): "egms:read",
+    ("GET", "/report"): "reports:read",
     ("GET", "/login"): Open.PUBLIC,
     ("POST", "/login"): Open.PUBLIC,
     ("GET", "/enter"): Open.PUBLIC,
@@ -53,7 +54,7 @@ SCOPES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/static/{name}"): Open.PUBLIC,
 }
 
-PAGES: Final = frozenset({"/", "/m/{asset}", "/logout"})
+PAGES: Final = frozenset({"/", "/m/{asset}", "/report", "/logout"})
 "Pages that send whoever is not logged in to the form, where the API says 401."
 
 TECHNICIAN: Final = frozenset(
@@ -64,5 +65,5 @@ TECHNICIAN: Final = frozenset(
 )  # fmt: skip
 "What somebody in the group of the control socket may do. Central's own cursor is not among it."
 
-LOOKING: Final = frozenset({"status:read", "events:read", "egms:read", "lines:read", "trace:read"})
+LOOKING: Final = frozenset({"status:read", "events:read", "egms:read", "lines:read", "trace:read", "reports:read"})
 "What a page opened by a link may do."

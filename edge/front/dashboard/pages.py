@@ -14,6 +14,7 @@ from edge.front.api.problems import Problem
 from edge.front.api.schemas import read_body
 from edge.front.api.sessions import COOKIE, Sessions
 from edge.front.context import Front
+from edge.front.dashboard import report
 from edge.front.live import LATEST, ROUTINE, Live
 from edge.front.views import events, tiles
 from edge.front.views.freshness import Moment
@@ -89,6 +90,8 @@ def add_to(app: FastAPI, front: Front, live: Live, sessions: Sessions, guard: Gu
             events=latest(known.asset),
             who=principal_of(request).name,
         )
+
+    report.add_to(app, front, live, page)
 
     @app.get("/login")
     async def login_form() -> Response:

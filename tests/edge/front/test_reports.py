@@ -24,13 +24,15 @@ CENT, FIVE = Denomination(1, 1, 1), Denomination(2, 5, 1)
 READER = new_key("reports", ACCESS_KEY.encode())
 
 
+KEYS = [
+    {"id": READER.id, "hmac": READER.hmac, "scopes": ["reports:read"]},
+    {"id": TECHNICIAN.id, "hmac": TECHNICIAN.hmac, "scopes": ["status:read", "egms:read", "events:read"]},
+]
+
+
 @pytest.fixture
 async def hall(tmp_path: Path) -> AsyncIterator[Hall]:
-    key = [
-        {"id": READER.id, "hmac": READER.hmac, "scopes": ["reports:read"]},
-        {"id": TECHNICIAN.id, "hmac": TECHNICIAN.hmac, "scopes": ["status:read", "egms:read", "events:read"]},
-    ]
-    async with made_up_hall(tmp_path, key=key) as made:
+    async with made_up_hall(tmp_path, key=KEYS) as made:
         yield made
 
 

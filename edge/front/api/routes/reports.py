@@ -55,7 +55,7 @@ def add_to(app: FastAPI, front: Front) -> None:
     async def get_day(request: Request) -> Response:
         """The revenue of one gaming day; without `day=` the one that is being written. CSV by Accept or `format=csv`."""
         known_only(request, "day", "format")
-        day = _day(request, "day") or revenue.newest_day(front.readers.connection())
+        day = day_asked(request, "day") or revenue.newest_day(front.readers.connection())
         if day is None:
             raise Problem("not-found", "No gaming day was opened yet.")
         return answer(request, day, day)
@@ -64,7 +64,7 @@ def add_to(app: FastAPI, front: Front) -> None:
     async def get_range(request: Request) -> Response:
         """The revenue of the gaming days `from=` to `to=`, both included, at most 400."""
         known_only(request, "from", "to", "format")
-        first, last = _day(request, "from"), _day(request, "to")
+        first, last = day_asked(request, "from"), day_asked(request, "to")
         if first is None or last is None:
             raise Problem("validation", "from, to: both must be given, as 2026-11-23.")
         if not 0 <= (last - first).days < DAYS_MAX:
@@ -78,7 +78,8 @@ def add_to(app: FastAPI, front: Front) -> None:
         return Response(orjson.dumps({"formulas": revenue.formulas()}), media_type="application/json")
 
 
-def _day(request: Request, name: str) -> date | None:
+def day_asked(request: Request, name: str) -> date | None:
+    """The day in this parameter; None: not given. Raises Problem."""
     text = request.query_params.get(name)
     if text is None:
         return None
