@@ -14,9 +14,9 @@ from edge.store.tx import Reader, Row, Tx
 
 Key = tuple[Rule, int]
 "Rule and code of the stated meter."
-REACH = 3_000
-"""So many snapshots may lie within a range, a month of quarters of an hour: what ends it is judged inside the transaction
-that writes a snapshot, and must not take longer from year to year."""
+REACH = 1_000
+"""So many snapshots may lie within a range, ten days of quarters of an hour: what ends it is judged inside the transaction
+that writes a snapshot, and a thousand of them are some tens of milliseconds."""
 _HALF = 10**9
 _ACCOUNTING = -1
 "In the key of a series: the machine's accounting denomination."
