@@ -12,13 +12,14 @@ import argparse
 import json
 import sys
 
-from bench import durable, frames, hall, lines, longs, small
+from bench import books, durable, frames, hall, lines, longs, small
 from bench.report import Row, machine, measure, table
 
 GROUPS: dict[str, tuple[Row, ...]] = {
     "lines": (*lines.ROWS, *hall.ROWS, *longs.ROWS, *frames.ROWS),
     "small": small.ROWS,
     "store": durable.ROWS,
+    "books": books.ROWS,
 }
 ROWS: tuple[Row, ...] = tuple(row for rows in GROUPS.values() for row in rows)
 
