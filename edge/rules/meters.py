@@ -67,8 +67,8 @@ class Pace:
 
     def most(self, unit: Unit, elapsed_s: int) -> int:
         """The largest growth that is plausible in this time."""
-        at_once, _ = self._bounds(unit)
-        return at_once + self.usual(unit, elapsed_s)
+        at_once, per_hour = self._bounds(unit)
+        return at_once + per_hour * max(0, elapsed_s) // 3600
 
     def usual(self, unit: Unit, elapsed_s: int) -> int:
         """The largest growth by play alone, without the one huge win or transfer."""
@@ -258,6 +258,8 @@ def _together(last: Mapping[MeterKey, Last], readings: Sequence[Reading], eviden
         return "ram_clear"
     if evidence.serial_changed or evidence.confirmed is False:
         return "nothing"
+    if evidence.cleared is None and all(_in_order(last.get(key_of(new)), new, evidence.pace) for new in readings):
+        return "nothing"  # nearly every snapshot: the votes need not be counted
     votes = _votes(last, readings, evidence)
     if evidence.cleared == "possible" and (cleared := _perhaps_cleared(votes)):
         return cleared
@@ -275,6 +277,20 @@ def _together(last: Mapping[MeterKey, Last], readings: Sequence[Reading], eviden
     if not doubts:
         return "nothing"
     return "open" if all(vote.confirmed for vote in doubts) else "held"
+
+
+def _in_order(known: Last | None, new: Reading, pace: Pace) -> bool:
+    """Plain play: it rose or stands, no other growth fits the time, and nothing before it is unsettled."""
+    if known is None:
+        return True
+    old, elapsed_s, suspect, scale = known
+    row = meter(new.code)
+    if not row.monotonic:
+        return True
+    if elapsed_s is None or suspect is not None or scale is not None or old.width != new.width:
+        return False
+    growth, most = new.value - old.value, pace.most(row.unit, elapsed_s)
+    return 0 <= growth <= most < growth + modulus(new.width)
 
 
 class _Vote(NamedTuple):
