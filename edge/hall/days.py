@@ -40,12 +40,11 @@ class DaySum(NamedTuple):
 
 
 class MachineDay(NamedTuple):
-    """When a machine was read in a day. Stamps, UTC."""
+    """When a machine was read in a day or a range of days. Stamps, UTC."""
 
-    gamingday: str
     asset: int
     since_at: str | None
-    "When the snapshot before the first one of this day was read: from there on the day counts. None: there was none."
+    "When the snapshot before the first one of these days was read: from there on they count. None: there was none."
     first_at: str
     last_at: str
     snapshots: int

@@ -8,12 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from fractions import Fraction
 from typing import Literal, NamedTuple, TypeVar
 
 from edge.clock import from_stamp
 from edge.hall.days import HALL, DaySum, Doubt, MachineDay, OpenedDay, Place
-from edge.rules.formulas import FORMULAS, Parts, added, amounts, parts
+from edge.rules.formulas import FORMULAS, Exact, Parts, added, amounts, parts
 from edge.rules.gaming_day import GamingDays
 
 MARKS: Mapping[str, str] = {
@@ -63,7 +62,7 @@ class Books:
 class Cell(NamedTuple):
     """One figure."""
 
-    value: Fraction | None
+    value: Exact | None
     "None: unknown, or divided by nothing."
     machines: int
     "So many machines are in it."
@@ -163,7 +162,7 @@ class _Machine:
 def _machines(books: Books, span: _Span) -> list[_Machine]:
     """One for each machine that was in the hall on these days, in the order of the floor."""
     sums = _by_asset(books.sums, lambda one: one.asset)
-    reads = _by_asset(books.reads, lambda one: one.asset)
+    reads = {one.asset: one for one in books.reads}
     doubts = _by_asset(books.doubts, lambda one: one.asset)
     reviews = _by_asset(books.reviews, lambda one: one.asset)
     found = []
@@ -180,35 +179,34 @@ def _machines(books: Books, span: _Span) -> list[_Machine]:
         marks["review_open"] = sum(one.is_open for one in reviews[asset])
         marks["review_decided"] = sum(not one.is_open for one in reviews[asset])
         marks["corrected"] = sum(one.corrected > 0 for one in sums[asset])
-        marks["unknown"] = sum(result is None for result in results.values()) if reads[asset] else 0
-        _mark_edges(marks, place, reads[asset], span)
+        read = reads.get(asset)
+        marks["unknown"] = 0 if read is None else sum(result is None for result in results.values())
+        _mark_edges(marks, place, read, span)
         cells = {
             name: Cell(None, 0, 1) if result is None else Cell(result.value, 1, 0) for name, result in results.items()
         }
-        here = reads[asset]
         row = Row(
             str(asset),
             cells,
             {mark: count for mark, count in marks.items() if count},
             place,
-            here[0].since_at if here else None,
-            here[-1].last_at if here else None,
+            read.since_at if read else None,
+            read.last_at if read else None,
         )
         found.append(_Machine(place, row, results))
     return found
 
 
-def _mark_edges(marks: Counter[str], place: Place, reads: Sequence[MachineDay], span: _Span) -> None:
+def _mark_edges(marks: Counter[str], place: Place, read: MachineDay | None, span: _Span) -> None:
     """Only the edges of a range move a figure: a closing that is missing inside it shifts counts from one of its days to
     another."""
-    if not reads:
+    if read is None:
         marks["not_read"] = 1
         return
-    since = reads[0].since_at
-    if since is not None and span.begin - from_stamp(since) > span.closing:
+    if read.since_at is not None and span.begin - from_stamp(read.since_at) > span.closing:
         marks["late_opening"] = 1
     # Of a machine taken out of the hall the last reading is its closing one.
-    if span.state == "closed" and place.enrolled and span.end - from_stamp(reads[-1].last_at) > span.closing:
+    if span.state == "closed" and place.enrolled and span.end - from_stamp(read.last_at) > span.closing:
         marks["no_closing"] = 1
 
 

@@ -178,13 +178,20 @@ def sums(
 
 
 def reads(conn: Reader, first_day: str, last_day: str) -> list[MachineDay]:
-    """When each machine was read on each of these days; no row: not at all."""
-    rows = conn.execute(
-        "SELECT gamingday, asset, since_at, first_at, last_at, snapshots FROM day_machines "
-        "WHERE gamingday BETWEEN ? AND ? ORDER BY gamingday, asset",
-        (first_day, last_day),
-    ).fetchall()
-    return [MachineDay(*row) for row in rows]
+    """When each machine was first and last read from the first to the last day, both included; no row: not at all."""
+    # With one min() or max() SQLite takes the other columns from the row in which it was found.
+    begins, ends = (
+        conn.execute(
+            f"SELECT asset, {which}(gamingday), since_at, first_at, last_at, sum(snapshots) FROM day_machines "
+            "WHERE gamingday BETWEEN ? AND ? GROUP BY asset ORDER BY asset",
+            (first_day, last_day),
+        ).fetchall()
+        for which in ("min", "max")
+    )
+    return [
+        MachineDay(asset, since_at, first_at, last_at, snapshots)
+        for (asset, _, since_at, first_at, _, snapshots), (_, _, _, _, last_at, _) in zip(begins, ends, strict=True)
+    ]
 
 
 def doubts(conn: Reader, first_day: str, last_day: str) -> list[Doubt]:

@@ -26,7 +26,10 @@ def add_to(app: FastAPI, front: Front, live: Live, page: Callable[..., Response]
     @app.get("/report")
     async def report(request: Request) -> Response:
         """The day that is being written, or ``day=``."""
-        members: dict[str, Any] = {"title": "Revenue", "top": live.top(), "who": principal_of(request).name}
+        principal = principal_of(request)
+        members: dict[str, Any] = {"title": "Revenue", "top": live.top(), "who": principal.name}
+        # The top bar moves only for whoever may see the machines; else it stands as it was when the page was made.
+        members["live"] = principal.may("egms:read")
         trouble, status, told, day = "", 200, None, None
         try:
             known_only(request, "day")

@@ -15,7 +15,7 @@ from typing import Any
 from edge.clock import stamp
 from edge.hall.days import DOUBTS, HALL, DaySum
 from edge.hall.money import minor_per_unit
-from edge.rules.formulas import BY_NAME, CODES, FORMULAS, Formula, Unit
+from edge.rules.formulas import BY_NAME, CODES, FORMULAS, Exact, Formula, Unit
 from edge.rules.gaming_day import GamingDays
 from edge.rules.revenue import MARKS, Books, Cell, Report, Row, Seen, report
 from edge.store import days
@@ -117,12 +117,12 @@ def formulas() -> list[dict[str, Any]]:
     ]
 
 
-def exact(value: Fraction) -> str:
+def exact(value: Exact) -> str:
     """12 or 25/2"""
     return str(value)
 
 
-def shown(value: Fraction, unit: Unit, currency: str, *, average: bool = False) -> str:
+def shown(value: Exact, unit: Unit, currency: str, *, average: bool = False) -> str:
     """For people: 1234.50, 7, 8.25 %. Money has all its digits, unless it is an average."""
     if unit == "count":
         return _plain(value)
@@ -130,7 +130,9 @@ def shown(value: Fraction, unit: Unit, currency: str, *, average: bool = False) 
         return f"{_digits(100 * value, 2)} %"
     scale = minor_per_unit(currency)
     digits = len(str(scale)) - 1
-    money = value / scale
+    if isinstance(value, int) and not average:
+        return _pointed(value, digits)
+    money = Fraction(value, scale) if isinstance(value, int) else value / scale
     if average:
         return _digits(money, max(digits, 4))
     text = _plain(money)
@@ -139,14 +141,20 @@ def shown(value: Fraction, unit: Unit, currency: str, *, average: bool = False) 
     return text if have >= digits else _digits(money, digits)
 
 
-def _digits(value: Fraction, digits: int) -> str:
-    scaled = round(value * 10**digits)  # Fraction: exact, half to even
+def _digits(value: Exact, digits: int) -> str:
+    return _pointed(round(value * 10**digits), digits)  # of a fraction: exact, half to even
+
+
+def _pointed(scaled: int, digits: int) -> str:
+    """12345 with two digits behind the point: 123.45"""
     sign, number = "-" if scaled < 0 else "", str(abs(scaled)).rjust(digits + 1, "0")
     return f"{sign}{number[:-digits]}.{number[-digits:]}" if digits else f"{sign}{number}"
 
 
-def _plain(value: Fraction) -> str:
+def _plain(value: Exact) -> str:
     """As a decimal number with all its digits: the worths of the standard have denominators of 1, 2, 4 and 20 only."""
+    if value.denominator == 1:
+        return str(value.numerator)
     return f"{_EXACT.divide(Decimal(value.numerator), Decimal(value.denominator)).normalize(_EXACT):f}"
 
 

@@ -23,7 +23,11 @@ def words(row: dict[str, Any]) -> str:
     """What a row does not know or should say: `gap 2; no_closing 1; ggr lacks 1`."""
     said = [f"{mark} {count}" for mark, count in sorted(row["marks"].items())]
     if "asset" not in row:
-        said += [f"{name} lacks {cell['lacks']}" for name, cell in row["figures"].items() if cell["lacks"]]
+        lacks = {name: cell["lacks"] for name, cell in row["figures"].items()}
+        # Most often it is a whole machine that is missing, and then from every figure.
+        same = len(set(lacks.values())) == 1
+        lacking = {"each figure": next(iter(lacks.values()))} if same else lacks
+        said += [f"{name} lacks {count}" for name, count in lacking.items() if count]
     return "; ".join(said)
 
 
@@ -36,7 +40,7 @@ def figure(cell: dict[str, Any]) -> str:
 
 def _about(told: dict[str, Any]) -> Iterator[list[Any]]:
     positions = told["positions"]
-    records = "none" if positions is None else f"{positions[0]} to {positions[1] or 'now'}"
+    records = "none" if positions is None else f"{positions[0]} to {'now' if positions[1] is None else positions[1]}"
     yield ["report", told["title"]]
     yield ["hall", _text(told["hall"])]
     yield ["from", told["from"]]

@@ -143,7 +143,7 @@ async def test_the_csv_has_the_same_figures_and_unknown_is_a_word(hall: Hall) ->
     assert machines["100418"]["ggr"] == "unknown"
     (hall_row,) = [dict(zip(head, row, strict=True)) for row in rows if row[:1] == ["hall"] and len(row) > 5]
     assert hall_row["ggr"] == "123.45"
-    assert "ggr lacks 1" in hall_row["not known"]
+    assert hall_row["not known"] == "not_read 1; each figure lacks 1"
     assert ["complete", "no"] in rows
     assert [row[0] for row in rows if len(row) == 5][-1] == "average_bet"
 

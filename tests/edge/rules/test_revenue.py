@@ -30,7 +30,7 @@ def at(day: date, seconds_before_end: int) -> str:
 def whole(asset: int, day: date = MONDAY, *, since: int | None = 30, last: int = 30) -> MachineDay:
     """Read so long before the end of the day before, and of this one."""
     since_at = None if since is None else at(day - timedelta(days=1), since)
-    return MachineDay(day.isoformat(), asset, since_at, at(day, 80_000), at(day, last), 96)
+    return MachineDay(asset, since_at, at(day, 80_000), at(day, last), 96)
 
 
 def played(asset: int, coin_in: int, *, worth: Fraction | None = Fraction(1)) -> list[DaySum]:
@@ -97,7 +97,8 @@ def test_an_open_day_is_never_complete_and_asks_for_no_closing():
 
 
 def test_inside_a_range_a_missing_closing_moves_nothing_out_of_it():
-    reads = [whole(17, MONDAY, last=50_000), whole(17, TUESDAY, since=50_000)]
+    # Monday's last reading was hours before its end, and Tuesday's was at its end: the range has one of each.
+    reads = [whole(17, MONDAY)._replace(last_at=at(TUESDAY, 30))]
     both = made(MONDAY, TUESDAY, sums=played(17, 10), reads=reads, places=(LEFT,))
     assert (both.machines[0].marks, both.complete, both.positions) == ({}, True, (1, 249))
 
@@ -155,7 +156,7 @@ def test_a_day_in_which_the_clocks_change_has_23_or_25_hours_and_its_closing_is_
     assert one.length == timedelta(hours=hours)
     assert one.complete
     end = SOFIA.begin(day) + timedelta(hours=hours)
-    hour_off = MachineDay(label, 17, at(day - timedelta(days=1), 30), stamp(end - timedelta(hours=20)),
+    hour_off = MachineDay(17, at(day - timedelta(days=1), 30), stamp(end - timedelta(hours=20)),
                           stamp(end - timedelta(hours=1)), 9)  # fmt: skip
     off = made(day, day, days=days, sums=played(17, 10), reads=[hour_off], places=(LEFT,))
     assert off.machines[0].marks == {"no_closing": 1}

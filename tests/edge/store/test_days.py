@@ -154,11 +154,13 @@ def test_when_a_machine_was_read_in_a_day_and_since_when_the_day_counts(hall):
     read(hall, MONDAY, m00=1)
     read(hall, TUESDAY, m00=2)
     read(hall, TUESDAY, m00=3)
-    monday, tuesday = days.reads(hall, MONDAY, TUESDAY)
+    (monday,), (tuesday,) = (days.reads(hall, day, day) for day in (MONDAY, TUESDAY))
     assert (monday.since_at, monday.first_at, monday.snapshots) == (None, "2026-11-23T00:15:00.000Z", 1)
     assert (tuesday.since_at, tuesday.first_at, tuesday.last_at, tuesday.snapshots) == (
         "2026-11-23T00:15:00.000Z", "2026-11-23T00:30:00.000Z", "2026-11-23T00:45:00.000Z", 2,
     )  # fmt: skip
+    (both,) = days.reads(hall, MONDAY, TUESDAY)
+    assert both == (17, None, monday.first_at, tuesday.last_at, 3)
     assert kinds(hall, MONDAY) == {(17, "first"): 1}
 
 
