@@ -161,17 +161,19 @@ async def test_a_cleared_memory_opens_a_generation_that_names_both_snapshots(boo
 
 
 async def test_what_no_play_explains_goes_to_review_and_names_its_snapshot(books: Books) -> None:
-    await books.record(snapshot({0x00: 50_000_000, 0x05: 40}))
-    await books.record(snapshot({0x00: 20_000_000, 0x05: 41}, minutes=15))
+    await books.record(snapshot({0x00: 50_000_000, 0x05: 40, 0x06: 300}))
+    await books.record(snapshot({0x00: 20_000_000, 0x05: 41, 0x06: 300}, minutes=15))
     shown, review = books.events()[-2:]
     assert readings(shown)[0x00] == ("20000000", None, "corrupt_read")
-    assert readings(shown)[0x05] == ("41", "1", "delta"), "its neighbours are counted"
+    assert readings(shown)[0x05] == ("41", "1", "delta"), (
+        "its neighbours are counted: one stands, so the memory is the same"
+    )
     assert review["type"] == "hall.egm.meters.review.v1"
     assert review["data"]["snapshot"] == shown["id"]
     assert review["data"]["meters"] == [
         {"game": 0, "denomination": None, "code": 0, "before": "50000000", "after": "20000000", "width": 4, "review": 1}
     ]
-    await books.record(snapshot({0x00: 50_000_030, 0x05: 42}, minutes=30))
+    await books.record(snapshot({0x00: 50_000_030, 0x05: 42, 0x06: 301}, minutes=30))
     later = books.events("hall.egm.meters.snapshot")[-1]
     assert readings(later)[0x00] == ("50000030", "30", "delta"), "against the last booked one"
 
@@ -339,9 +341,7 @@ async def test_full_books_refuse_nothing_for_good_so_nothing_is_kept_beside_them
     assert len(books.events()) == 1
 
 
-async def test_what_can_be_written_nowhere_is_never_reported(
-    books: Books, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_can_be_written_nowhere_is_never_reported(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_room(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
