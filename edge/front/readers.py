@@ -1,21 +1,24 @@
-"""The front's connection to the books: read-only, and open only while the seam is up.
+"""The front's connections to the books: read-only, and open only while the seam is up.
 
 While the field is away its recovery may be under way; a file in that state is not read. Whoever wants to read asks for
 the connection each time and keeps it no longer than one answer.
 """
 
+import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from edge.seam.errors import FieldAway
 
 
 class Readers:
-    """One connection for the front's loop. `opened` and `closed` are hung on the seam."""
+    """One connection for the front's loop, and one for each thread that has much to read. `opened` and `closed` are hung on
+    the seam."""
 
     def __init__(self, open_reader: Callable[[], sqlite3.Connection]) -> None:
         self._open_reader = open_reader
         self._conn: sqlite3.Connection | None = None
+        self._others: set[sqlite3.Connection] = set()
         self._allowed = False
 
     def opened(self) -> None:
@@ -28,6 +31,10 @@ class Readers:
         if self._conn is not None:
             self._conn.close()
             self._conn = None
+        for other in tuple(self._others):
+            # It belongs to its thread, which closes it; a statement that runs in it ends now.
+            with contextlib.suppress(sqlite3.ProgrammingError):
+                other.interrupt()
 
     @property
     def is_open(self) -> bool:
@@ -41,3 +48,21 @@ class Readers:
         if self._conn is None:
             self._conn = self._open_reader()
         return self._conn
+
+    @contextlib.contextmanager
+    def own(self) -> Iterator[sqlite3.Connection]:
+        """A connection for the calling thread alone, for what takes longer than the loop may stand still. Raises FieldAway,
+        also while it is read: when the seam is lost."""
+        if not self._allowed:
+            raise FieldAway("The field does not answer, so the books are not read")
+        conn = self._open_reader()
+        self._others.add(conn)
+        try:
+            yield conn
+        except sqlite3.OperationalError as error:
+            if not self._allowed:
+                raise FieldAway("The field went away while the books were read") from error
+            raise
+        finally:
+            self._others.discard(conn)
+            conn.close()

@@ -120,6 +120,16 @@ async def test_a_range_is_the_sum_of_its_days(hall: Hall) -> None:
     assert (told["from"], told["to"], told["hours"]) == ("2026-11-22", "2026-11-24", "72")
 
 
+async def test_a_year_is_read_beside_the_loop_and_is_the_same(hall: Hall) -> None:
+    await a_day(hall)
+    year = (await get(hall, "/reports/range?from=2026-01-01&to=2026-12-31")).json()
+    days_of_it = (await get(hall, "/reports/range?from=2026-11-22&to=2026-11-24")).json()
+    assert year["total"]["figures"] == days_of_it["total"]["figures"]
+    assert year["total"]["figures"]["coin_in"]["shown"] == "1234.56"
+    assert (year["without_records"][0], year["without_records"][-1]) == ("2026-01-01", "2026-11-21")
+    assert year["hours"] == "8760"
+
+
 async def test_mtr_02_half_cents_are_shown_with_all_their_digits(hall: Hall) -> None:
     half = Denomination(26, 1, 2)
     await book(hall, 100417, MONDAY, end_of(MONDAY, 900), {0x00: 0}, half)

@@ -1,5 +1,6 @@
 """Reports: the revenue of a day or a range of days, as JSON or CSV, and the formulas they are made with."""
 
+import asyncio
 from datetime import date
 
 import orjson
@@ -13,7 +14,10 @@ from edge.front.context import Front
 from edge.front.views import revenue
 from edge.front.views.revenue_csv import as_csv
 from edge.rules.gaming_day import GamingDays
+from edge.rules.revenue import Report
 
+AT_ONCE = 7
+"A range of more days is read in a thread of its own: a year of a large hall takes seconds."
 DAYS_MAX = 400
 "A range longer than this is refused: a year and a bit."
 CSV = "text/csv"
@@ -37,13 +41,19 @@ def add_to(app: FastAPI, front: Front) -> None:
     """Add the routes."""
     ways = ways_of(front)
 
-    def answer(request: Request, first: date, last: date) -> Response:
+    def read(first: date, last: date) -> Report:
+        with front.readers.own() as conn:
+            return revenue.read_report(conn, first, last, ways)
+
+    async def answer(request: Request, first: date, last: date) -> Response:
         form = request.query_params.get("format")
         if form not in (None, "json", "csv"):
             raise Problem("validation", "format: must be json or csv.")
-        told = revenue.told(
-            revenue.read_report(front.readers.connection(), first, last, ways), ways, front.clock.wall()
-        )
+        if (last - first).days < AT_ONCE:
+            made = revenue.read_report(front.readers.connection(), first, last, ways)
+        else:
+            made = await asyncio.to_thread(read, first, last)
+        told = revenue.told(made, ways, front.clock.wall())
         headers = {"Cache-Control": "no-store", "Vary": "Accept"}
         if form == "csv" or (form is None and CSV in request.headers.get("accept", "")):
             name = f"revenue-{first}.csv" if first == last else f"revenue-{first}-to-{last}.csv"
@@ -58,7 +68,7 @@ def add_to(app: FastAPI, front: Front) -> None:
         day = day_asked(request, "day") or revenue.newest_day(front.readers.connection())
         if day is None:
             raise Problem("not-found", "No gaming day was opened yet.")
-        return answer(request, day, day)
+        return await answer(request, day, day)
 
     @app.get(f"{API}/reports/range")
     async def get_range(request: Request) -> Response:
@@ -69,7 +79,7 @@ def add_to(app: FastAPI, front: Front) -> None:
             raise Problem("validation", "from, to: both must be given, as 2026-11-23.")
         if not 0 <= (last - first).days < DAYS_MAX:
             raise Problem("validation", f"to: must not be before from, nor {DAYS_MAX} days or more after it.")
-        return answer(request, first, last)
+        return await answer(request, first, last)
 
     @app.get(f"{API}/reports/formulas")
     async def get_formulas(request: Request) -> Response:
