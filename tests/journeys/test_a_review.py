@@ -20,6 +20,7 @@ def read_meters(house: House) -> None:
     command = house.order("egm.meters.read", LEFT)
     assert house.send(command).status == 202
     house.wait("the meters are read", lambda: bool(house.endings(command)))
+    assert house.endings(command)[0]["type"] == "hall.command.done.v1"
 
 
 def open_of_coin_in(house: House) -> list[dict[str, Any]]:
@@ -29,8 +30,6 @@ def open_of_coin_in(house: House) -> list[dict[str, Any]]:
 
 
 def test_mtr_12_from_a_meter_that_jumped_to_a_decision_that_central_can_name(house: House) -> None:
-    house.do(LEFT, "bill", 20)
-    house.do(LEFT, "games", 5)
     read_meters(house)
     house.do(LEFT, "near_rollover", COIN_IN)
     read_meters(house)
