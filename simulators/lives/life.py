@@ -1,8 +1,9 @@
 """(pure, seeded) The life of one place on the floor: play, and what happens to the machine there, for years.
 
 Time is compressed: between happenings a snapshot every half to two days, around each a dense row a quarter of an hour
-apart. A machine-year holds about 24 happenings and 330 snapshots of 10 to 12 meters; a gateway that reads every quarter
-of an hour has a hundred times as many, nearly all of them of quiet play.
+apart. A machine-year holds about 24 happenings and 430 snapshots of 10 to 12 meters; a gateway that reads every quarter
+of an hour has eighty times as many, nearly all of them of quiet play. Happenings come one at a time, with a clean
+reading or two before each and four after it.
 """
 
 from __future__ import annotations
