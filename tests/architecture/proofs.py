@@ -1,7 +1,8 @@
 """Which test shows what, as a page made from the tests: docs/proofs.md. Written anew with: python -m tests.architecture.proofs
 
-Rows are demands of regulators (EVT, COM, IDN) and faults of a serial line (SR) as far as they concern machines. A test
-belongs to a row when its name (test_sr_3_...), its docstring or its text cites the id, or the docstring of its file does.
+Rows are demands of regulators (EVT, COM, IDN, MTR, RPT-03) and faults of a serial line (SR) as far as they concern machines.
+A test belongs to a row when its name (test_sr_3_..., test_mtr_04_...), its docstring or its text cites the id, or the
+docstring of its file does.
 """
 
 from __future__ import annotations
@@ -50,6 +51,33 @@ ROWS: Mapping[str, tuple[str, str]] = {
     "COM-14": ("links detect damage and count it", ""),
     "COM-15": ("data are protected for the whole outage", "belongs to the store under any fault"),
     "IDN-01": ("who a machine is stands in the books, and another one is noticed", ""),
+    "MTR-01": ("every meter the law names is stored as read; one the machine lacks is unsupported, not 0", ""),
+    "MTR-02": ("money is exact: integers of minor units, credits with their denomination, no floats", ""),
+    "MTR-03": ("a roll-over is counted; more than one possible wrap is flagged and not guessed", ""),
+    "MTR-04": ("a RAM clear: last good before less opening, plus closing less first good after", ""),
+    "MTR-05": ("a falling meter is one of six causes, decided and not assumed", ""),
+    "MTR-06": ("a period is a difference of two stored readings; nothing resets or lowers one", ""),
+    "MTR-07": ("snapshots at interval, end of the day, demand, drop, service, change, access, clear and event", ""),
+    "MTR-08": ("read on demand: complete or failed within the limit", ""),
+    "MTR-09": (
+        "games of a machine against its cabinet",
+        "wager categories and the weighted theoretical percentage need the paytables' percentages in the profile",
+    ),
+    "MTR-10": ("credits on the machine are what came in less what went out", ""),
+    "MTR-11": ("bills by value against the bill meter", "tickets and transfers belong to the money step"),
+    "MTR-12": (
+        "what cannot be explained goes to a queue and is decided with a comment",
+        "tolerances per meter and machine type, and a day that cannot be closed before, need the profile of limits and a day close",
+    ),
+    "MTR-13": ("readings entered by hand", "needs persons with roles"),
+    "MTR-14": ("a quarter of the floor compared with its displays each quarter", "needs persons and incidents"),
+    "MTR-15": ("first and last readings say so", "the other columns of that state's form are those of its report"),
+    "MTR-16": ("each value has its age; an old one is shown as old", ""),
+    "MTR-17": ("all meters of a snapshot belong to one moment, or it says that they do not", ""),
+    "RPT-03": (
+        "formulas have one place, a name and a version",
+        "those of tickets, fills, slips and theoretical hold need what the money step and the profile bring",
+    ),
     "SR-1": ("a cable pulled, and back after a second, an hour, three days", ""),
     "SR-2": ("an adapter pulled and back as another port", ""),
     "SR-3": ("noise: flipped, lost, added bytes", ""),
@@ -80,8 +108,8 @@ ROWS: Mapping[str, tuple[str, str]] = {
 
 _HEAD = """# Which test shows what
 
-Demands of regulators on events (EVT), links (COM) and identity (IDN), and faults of a serial line (SR), as far as machines
-are concerned; what has no test yet says why. Made from the tests: `python -m tests.architecture.proofs > docs/proofs.md`.
+Demands of regulators on events (EVT), links (COM), identity (IDN), meters (MTR) and their formulas (RPT-03), and faults of a
+serial line (SR), as far as machines are concerned; what has no test yet says why. Made from the tests: `python -m tests.architecture.proofs > docs/proofs.md`.
 
 | id | what must hold | shown by | not yet |
 |---|---|---|---|
@@ -121,8 +149,8 @@ def shown_by() -> Mapping[str, list[str]]:
 
 
 def _cited(text: str) -> Iterator[str]:
-    cited = {f"{kind}-{number}" for kind, number in re.findall(r"\b(EVT|COM|IDN|SR)-(\d+)\b", text)}
-    cited |= {f"SR-{number}" for number in re.findall(r"\btest_sr_(\d+)_", text)}
+    cited = {f"{kind}-{number}" for kind, number in re.findall(r"\b(EVT|COM|IDN|SR|MTR|RPT)-(\d+)\b", text)}
+    cited |= {f"{kind.upper()}-{number}" for kind, number in re.findall(r"(?:\btest|_)_?(sr|mtr|rpt)_(\d+)(?=_|\b)", text)}
     yield from sorted(cited & set(ROWS))
 
 

@@ -94,7 +94,7 @@ async def test_the_counts_rebuilt_from_the_feed_are_those_of_the_gateway(tmp_pat
         assert sum(one.corrected for one in here.values()) > 0, "decisions were among it"
         assert len({key.gamingday for key in here}) > 10
         assert len({key.generation for key in here}) > 1
-        assert len({key.worth for key in here}) > 2, "credits of several worths are not added up"
+        assert len({key.worth for key in here}) > 1, "credits of several worths are not added up"
 
 
 async def test_a_record_that_never_arrived_shows_as_a_difference(tmp_path: Path) -> None:
