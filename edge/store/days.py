@@ -103,13 +103,26 @@ def correct(
 
 
 def note_read(tx: Tx, day: str, asset: int, snapshot: int, read_at: datetime, since: datetime | None) -> None:
-    """A snapshot was booked in this day. `since`: when the snapshot before it was read."""
+    """A snapshot of which every meter was booked stands in this day. `since`: when the snapshot before it was read, for a
+    machine that no day has yet."""
     at = stamp(read_at)
+    row = tx.execute(
+        "UPDATE day_machines SET last_at = ?, last_snapshot = ?, snapshots = snapshots + 1 "
+        "WHERE gamingday = ? AND asset = ? RETURNING asset",
+        (at, snapshot, day, asset),
+    ).fetchone()
+    if row is not None:
+        return
+    # Not simply the snapshot before: nothing may have been booked of that one, and then this day counts from further back.
+    before = tx.execute(
+        "SELECT last_at FROM day_machines WHERE gamingday < ? AND asset = ? ORDER BY gamingday DESC LIMIT 1",
+        (day, asset),
+    ).fetchone()
+    since_at = before[0] if before is not None else None if since is None else stamp(since)
     tx.execute(
         "INSERT INTO day_machines (gamingday, asset, since_at, first_at, last_at, first_snapshot, last_snapshot, "
-        "snapshots) VALUES (?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (gamingday, asset) DO UPDATE SET "
-        "last_at = excluded.last_at, last_snapshot = excluded.last_snapshot, snapshots = snapshots + 1",
-        (day, asset, None if since is None else stamp(since), at, at, snapshot, snapshot),
+        "snapshots) VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
+        (day, asset, since_at, at, at, snapshot, snapshot),
     )
 
 

@@ -195,6 +195,7 @@ def record_snapshot(
 def _count(tx: Tx, day: str, recorded: Recorded, before: "StoredSnapshot | None") -> None:
     """The day's sums, when the machine was read, and what the day cannot know of it."""
     source, asset = recorded.source, recorded.source.asset
+    rising = [judged for judged in recorded.judged if meter(judged.reading.code).monotonic]
     days.count(
         tx,
         day,
@@ -203,11 +204,13 @@ def _count(tx: Tx, day: str, recorded: Recorded, before: "StoredSnapshot | None"
         source.denomination,
         [
             (reading.game, reading.denomination, reading.code, verdict.delta)
-            for reading, verdict, _ in recorded.judged
-            if meter(reading.code).monotonic
+            for reading, verdict, _ in rising
+            if verdict.booked
         ],
     )
-    days.note_read(tx, day, asset, recorded.snapshot, source.read_at, before.read_at if before else None)
+    # What grew up to a reading that is not booked is counted later, maybe in another day: it closes none.
+    if all(judged.verdict.booked for judged in rising):
+        days.note_read(tx, day, asset, recorded.snapshot, source.read_at, before.read_at if before else None)
     for kind, true in (
         ("first", before is None),
         ("denomination_change", recorded.denomination_changed),
@@ -264,7 +267,7 @@ def _scale(above: int | None, below: int | None, now: Denomination | None) -> Fr
     """
     if above is None or below is None or now is None:
         return None
-    scale = Fraction(above, below) / now.minor
+    scale = Fraction(above * now.denominator, below * now.numerator)
     return None if scale == 1 else scale
 
 

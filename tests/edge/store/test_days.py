@@ -164,6 +164,17 @@ def test_when_a_machine_was_read_in_a_day_and_since_when_the_day_counts(hall):
     assert kinds(hall, MONDAY) == {(17, "first"): 1}
 
 
+def test_a_reading_that_is_not_booked_closes_no_day_and_the_next_day_counts_from_the_one_before_it(hall):
+    read(hall, MONDAY, m00=50_000)
+    read(hall, MONDAY, m00=90_000_000)  # a spike, kept as a suspect
+    (monday,) = days.reads(hall, MONDAY, MONDAY)
+    assert (monday.last_at, monday.snapshots) == ("2026-11-23T00:15:00.000Z", 1)
+    read(hall, TUESDAY, m00=50_010)
+    (tuesday,) = days.reads(hall, TUESDAY, TUESDAY)
+    assert tuesday.since_at == monday.last_at
+    assert (of(hall, MONDAY, MONDAY), of(hall, TUESDAY, TUESDAY)) == (0, 10)
+
+
 def test_mtr_17_a_day_says_how_often_it_was_read_in_motion(hall):
     read(hall, MONDAY, m00=1, coherent=False)
     assert kinds(hall, MONDAY)[17, "incoherent"] == 1
