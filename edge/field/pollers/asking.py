@@ -67,7 +67,8 @@ class Asking:
         """Read each game of a machine that has several. False: it has none to be read apart."""
         if seat.games < 2:
             return False
-        games = tuple(range(1, min(seat.games, GAMES_MAX) + 1))
+        # 0 is the cabinet: the games are held against it, and both must be of one moment (MTR-09).
+        games = tuple(range(min(seat.games, GAMES_MAX) + 1))
         codes = self._habits.game_codes
         self.ask_own(Slip(ReadMeters(seat.asset, codes, games, reason, because, before_change)))
         return True
@@ -153,7 +154,7 @@ class Asking:
 
 _WITH_GAMES: Mapping[str, frozenset[SnapshotReason]] = {
     "never": frozenset(),
-    "link_up": frozenset({"link_up"}),
+    "link_up": frozenset({"link_up", "day_end"}),
     "always": frozenset({"link_up", "interval", "day_end"}),
 }
 "Setting ``per_game`` -> readings with which the games of a machine are read."

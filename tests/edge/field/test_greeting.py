@@ -241,7 +241,7 @@ async def test_mtr_07_the_games_of_a_machine_that_has_several_are_read_when_its_
         whole, games = (event["data"] for event in hall.books.events("hall.egm.meters.snapshot"))
         assert {reading["game"] for reading in whole["readings"]} == {0}
         assert {(r["game"], r["code"]) for r in games["readings"]} == {
-            (game, code) for game in (1, 2, 3) for code in (0x00, 0x01, 0x02, 0x05)
+            (game, code) for game in (0, 1, 2, 3) for code in (0x00, 0x01, 0x02, 0x05)
         }
         await hall.go(6)
         await hall.up(17)

@@ -29,7 +29,16 @@ def test_yen_have_no_minor_units_and_dinars_a_thousand():
 
 
 @pytest.mark.parametrize(
-    "module", ["hall/money.py", "hall/meters.py", "rules/meters.py", "store/meters.py", "hall/shapes.py"]
+    "module",
+    [
+        "hall/money.py",
+        "hall/meters.py",
+        "rules/meters.py",
+        "rules/balance.py",
+        "store/meters.py",
+        "store/days.py",
+        "hall/shapes.py",
+    ],
 )
 def test_no_floating_point_enters_the_way_of_money(module):
     source = Path(__file__).parents[3] / "edge" / module
