@@ -209,7 +209,7 @@ def snapshot_verdicts(
         known = last.get(key_of(new))
         rescaled = _rescaled(known, new, evidence)
         undecided = (
-            (known is not None and _late(known, new))
+            (known is not None and _late(known, new, evidence.pace))
             or together == "open"
             or (together == "undecided" and known is not None and _fell(known, new) and not rescaled)
         )
@@ -319,8 +319,11 @@ def _votes(last: Mapping[MeterKey, Last], readings: Sequence[Reading], evidence:
             continue
         if not _rescaled(known, new, evidence):
             votes.append(_vote(known, new, evidence))
-        elif known.scale is not None and not _follows(known, known.scale, new, evidence.pace):
-            votes.append(_Vote(False, False, False, False, True, True, _confirmed(known, new, evidence)))
+        elif known.scale is not None and (
+            (late := _late(known, new, evidence.pace)) or not _follows(known, known.scale, new, evidence.pace)
+        ):
+            confirmed = late or _confirmed(known, new, evidence)
+            votes.append(_Vote(False, False, False, False, True, True, confirmed))
     return votes
 
 
@@ -334,7 +337,7 @@ def _vote(known: Last, new: Reading, evidence: SnapshotEvidence) -> _Vote:
     verdict = _single(old, new, Evidence(most=most, suspect=known.suspect, confirmed=evidence.confirmed))
     # A wrap that needs more than play alone is too rare to be told from another machine's lower meter.
     usual = evidence.pace.usual(meter(new.code).unit, known.elapsed_s or 0)
-    late = _late(known, new)
+    late = _late(known, new, evidence.pace)
     explained = (
         not late
         and verdict.delta is not None
@@ -353,11 +356,20 @@ def _vote(known: Last, new: Reading, evidence: SnapshotEvidence) -> _Vote:
     )
 
 
-def _late(known: Last, new: Reading) -> bool:
-    """A suspect was never settled, and by now the meter may have gone on from there as well as from the booked one."""
-    if known.suspect is None or not meter(new.code).monotonic or new.value < known.suspect.value:
+def _late(known: Last, new: Reading, pace: Pace) -> bool:
+    """A suspect was never settled, and the meter may have gone on from there as well as from the booked one.
+
+    Time alone settles nothing: what was too much for a quarter of an hour may pass for play after two.
+    """
+    suspect = known.suspect
+    if suspect is None or not meter(new.code).monotonic or new.value < suspect.value:
         return False
-    return known.elapsed_s is None or known.elapsed_s > SETTLES_S
+    if known.elapsed_s is None or known.elapsed_s > SETTLES_S or _fell(known, new):
+        return True
+    scaled = known.scale is not None and new.denomination is None and meter(new.code).unit == "credits"
+    before = int(known.reading.value * known.scale) if scaled and known.scale is not None else known.reading.value
+    wrap = modulus(min(known.reading.width, suspect.width))
+    return suspect.value >= before % wrap and (suspect.value - before) % wrap > pace.most(meter(new.code).unit, 0)
 
 
 def _confirmed(known: Last, new: Reading, evidence: SnapshotEvidence) -> bool:
