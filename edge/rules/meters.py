@@ -331,8 +331,9 @@ def _vote(known: Last, new: Reading, evidence: SnapshotEvidence) -> _Vote:
     old, most = known.reading, _most(known, new, evidence.pace)
     regrows = most is None or new.value <= most
     if old.width == new.width and old.value == new.value:
-        # What was read before a moment says nothing of what was read after it.
-        stands = evidence.coherent and old.value >= STANDS
+        # What was read before a moment says nothing of what was read after it; nor does a value that came again.
+        again = known.suspect is not None and known.suspect.value != old.value
+        stands = evidence.coherent and old.value >= STANDS and not again
         return _Vote(old.value > 0, False, stands, False, regrows, False, False)
     verdict = _single(old, new, Evidence(most=most, suspect=known.suspect, confirmed=evidence.confirmed))
     # A wrap that needs more than play alone is too rare to be told from another machine's lower meter.
@@ -368,6 +369,8 @@ def _late(known: Last, new: Reading, pace: Pace) -> bool:
         return True
     scaled = known.scale is not None and new.denomination is None and meter(new.code).unit == "credits"
     before = int(known.reading.value * known.scale) if scaled and known.scale is not None else known.reading.value
+    if suspect.value < before and new.value - before >= before - suspect.value:
+        return True  # it has risen by more since than it had fallen
     wrap = modulus(min(known.reading.width, suspect.width))
     return suspect.value >= before % wrap and (suspect.value - before) % wrap > pace.most(meter(new.code).unit, 0)
 

@@ -16,7 +16,7 @@ NOT_BOOKED = Verdict("corrupt_read", None, False)
 
 def meters(**values: int) -> list[Reading]:
     """Readings by code in hex: meters(m00=5, m05=1)."""
-    return [Reading(0, None, int(name[1:], 16), value, 4) for name, value in values.items()]
+    return [Reading(0, None, int(name[1:], 16), value, 5 if name == "mA0" else 4) for name, value in values.items()]
 
 
 def coin_in(value: int, width: int = 4) -> Reading:
@@ -135,3 +135,23 @@ def test_a_suspect_is_settled_soon_or_by_a_person(after_s, kind):
     assert machine.read(m00=41_127_703) == [("corrupt_read", None)]
     value = 41_329_023 if kind == "ambiguous" else 3_955_000
     assert machine.read(m00=value, after_s=after_s)[0][0] == kind
+
+
+def test_time_alone_settles_no_suspect():
+    """Too much for a quarter of an hour, and within the pace of half an hour: the next reading is no proof of it."""
+    machine = Machine(m00=50_000)
+    assert machine.read(m00=10_350_000) == [("corrupt_read", None)]
+    assert machine.read(m00=10_350_040) == [("ambiguous", None)]
+
+
+def test_a_meter_that_rose_by_more_than_it_had_fallen_may_have_gone_on_from_below():
+    """Two young machines, swapped: one meter stood 30 lower for a quarter of an hour."""
+    machine = Machine(m05=38, mA0=300)
+    assert machine.read(m05=90, mA0=270) == [("corrupt_read", None)] * 2
+    assert machine.read(m05=92, mA0=470) == [("ambiguous", None)] * 2
+
+
+def test_a_value_that_came_again_by_chance_is_no_meter_that_stands():
+    machine = Machine(m02=0, m00=400, m01=300, m0B=40, m05=2_688, mA0=43_200)
+    assert machine.read(m02=4_000, m00=900, m01=800, m0B=70, m05=1_000, mA0=43_100) == [("corrupt_read", None)] * 6
+    assert machine.read(m02=4_000, m00=950, m01=850, m0B=75, m05=1_003, mA0=43_200) == [("ambiguous", None)] * 6
