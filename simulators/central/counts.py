@@ -50,7 +50,8 @@ def rebuild(bodies: Iterable[bytes]) -> Mapping[CountKey, Counted]:
         if kind == "hall.egm.meters.snapshot.v1":
             worths[event["id"]] = worth = _worth(data["denomination"])
             for reading in data["readings"]:
-                if reading["code"] in LEVELS:
+                # A doubtful reading is no reading of the day: nothing of it is booked until the next one.
+                if reading["code"] in LEVELS or reading["verdict"] == "corrupt_read":
                     continue
                 key = CountKey(
                     event["gamingday"], data["asset"], data["generation"],
