@@ -67,7 +67,8 @@ ROWS: Mapping[str, tuple[str, str]] = {
     "MTR-11": ("bills by value against the bill meter", "tickets and transfers belong to the money step"),
     "MTR-12": (
         "what cannot be explained goes to a queue and is decided with a comment",
-        "tolerances per meter and machine type, and a day that cannot be closed before, need the profile of limits and a day close",
+        "tolerances per meter and machine type, and a day that cannot be closed before, "
+        "need the profile of limits and a day close",
     ),
     "MTR-13": ("readings entered by hand", "needs persons with roles"),
     "MTR-14": ("a quarter of the floor compared with its displays each quarter", "needs persons and incidents"),
@@ -109,7 +110,8 @@ ROWS: Mapping[str, tuple[str, str]] = {
 _HEAD = """# Which test shows what
 
 Demands of regulators on events (EVT), links (COM), identity (IDN), meters (MTR) and their formulas (RPT-03), and faults of a
-serial line (SR), as far as machines are concerned; what has no test yet says why. Made from the tests: `python -m tests.architecture.proofs > docs/proofs.md`.
+serial line (SR), as far as machines are concerned; what has no test yet says why. Made from the tests:
+`python -m tests.architecture.proofs > docs/proofs.md`.
 
 | id | what must hold | shown by | not yet |
 |---|---|---|---|
