@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from edge.cli import faults
@@ -27,6 +27,17 @@ class _Unix(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+class _Call(NamedTuple):
+    """One question to the front."""
+
+    method: str
+    path: str
+    query: dict[str, Any]
+    timeout_s: float = TIMEOUT_S
+    sent: dict[str, Any] | None = None
+    "The body, as JSON; None: there is none."
+
+
 class Box:
     """The gateway on this box. Every call raises Fault with the right exit code."""
 
@@ -36,24 +47,23 @@ class Box:
 
     def get(self, path: str, *, timeout_s: float = TIMEOUT_S, **query: Any) -> dict[str, Any]:
         """An object of the API."""
-        return self._whole("GET", path, query, timeout_s)
+        return _json(self._body(_Call("GET", path, query, timeout_s)))
 
     def text(self, path: str, *, timeout_s: float = TIMEOUT_S, **query: Any) -> str:
         """An answer that is no JSON, such as CSV."""
-        connection = _Unix(self.path, timeout_s)
-        return self._body(connection, "GET", path, query, timeout_s).decode("utf-8")
+        return self._body(_Call("GET", path, query, timeout_s)).decode("utf-8")
 
     def post(
         self, path: str, *, timeout_s: float = TIMEOUT_S, body: dict[str, Any] | None = None, **query: Any
     ) -> dict[str, Any]:
         """Ask for something to be done."""
-        return self._whole("POST", path, query, timeout_s, body)
+        return _json(self._body(_Call("POST", path, query, timeout_s, body)))
 
     def lines(self, path: str, *, timeout_s: float | None = None, **query: Any) -> Iterator[dict[str, Any]]:
         """The objects of an NDJSON stream, until it ends. A quiet wire is no fault: waits as long as it takes, or, with a
         time, ends when nothing came for so long."""
         connection = _Unix(self.path, TIMEOUT_S)
-        response = self._ask(connection, "GET", path, query, TIMEOUT_S)
+        response = self._ask(connection, _Call("GET", path, query))
         try:
             if response.status != 200:
                 raise faults.from_problem(response.status, _json(response.read()))
@@ -67,25 +77,13 @@ class Box:
         finally:
             connection.close()
 
-    def _whole(
-        self, method: str, path: str, query: dict[str, Any], timeout_s: float, sent: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        return _json(self._body(_Unix(self.path, timeout_s), method, path, query, timeout_s, sent))
-
-    def _body(
-        self,
-        connection: _Unix,
-        method: str,
-        path: str,
-        query: dict[str, Any],
-        timeout_s: float,
-        sent: dict[str, Any] | None = None,
-    ) -> bytes:
+    def _body(self, call: _Call) -> bytes:
+        connection = _Unix(self.path, call.timeout_s)
         try:
-            response = self._ask(connection, method, path, query, timeout_s, sent)
+            response = self._ask(connection, call)
             body = response.read()
         except TimeoutError:
-            raise faults.too_slow(self.path, timeout_s) from None
+            raise faults.too_slow(self.path, call.timeout_s) from None
         except (OSError, http.client.HTTPException) as error:
             raise faults.front_away(self.path, str(error) or type(error).__name__) from None
         finally:
@@ -94,23 +92,15 @@ class Box:
             raise faults.from_problem(response.status, _json(body))
         return body
 
-    def _ask(
-        self,
-        connection: _Unix,
-        method: str,
-        path: str,
-        query: dict[str, Any],
-        timeout_s: float,
-        sent: dict[str, Any] | None = None,
-    ) -> http.client.HTTPResponse:
-        wanted = {name: _word(value) for name, value in query.items() if value is not None}
-        target = f"/api/v1{path}{'?' + urlencode(wanted) if wanted else ''}"
+    def _ask(self, connection: _Unix, call: _Call) -> http.client.HTTPResponse:
+        wanted = {name: _word(value) for name, value in call.query.items() if value is not None}
+        target = f"/api/v1{call.path}{'?' + urlencode(wanted) if wanted else ''}"
         try:
             headers = {"Accept": "application/json, application/x-ndjson"}
-            body = None if sent is None else json.dumps(sent).encode()
+            body = None if call.sent is None else json.dumps(call.sent).encode()
             if body is not None:
                 headers["Content-Type"] = "application/json"
-            connection.request(method, target, body=body, headers=headers)
+            connection.request(call.method, target, body=body, headers=headers)
             return connection.getresponse()
         except PermissionError:
             raise faults.not_in_group(self.path) from None
@@ -119,7 +109,7 @@ class Box:
         except ConnectionRefusedError:
             raise faults.front_away(self.path, "nobody listens") from None
         except TimeoutError:
-            raise faults.too_slow(self.path, timeout_s) from None
+            raise faults.too_slow(self.path, call.timeout_s) from None
         except (OSError, http.client.HTTPException) as error:
             raise faults.front_away(self.path, str(error) or type(error).__name__) from None
 

@@ -21,7 +21,9 @@ PURE = (
     "sync/errors.py", "sync/envelope.py", "sync/commands.py", "sync/topics.py", "sync/delivery.py",
     "edge/errors.py", "edge/hall/**/*.py", "edge/rules/**/*.py", "edge/field/translate/**/*.py",
     "edge/seam/messages.py", "edge/health/conditions.py", "edge/config/model.py",
-    "simulators/egm/*.py", "simulators/central/books.py", "simulators/faults/plan.py",
+    "simulators/egm/*.py", "simulators/central/books.py", "simulators/central/counts.py", "simulators/lives/*.py",
+    "edge/field/pollers/wheel.py",
+    "simulators/faults/plan.py",
 )  # fmt: skip
 NOT_PURE = {"simulators/egm/serve.py"}
 OUTSIDE = {
@@ -30,6 +32,7 @@ OUTSIDE = {
 }  # fmt: skip
 MONEY = (
     "edge/hall/money.py", "edge/hall/meters.py", "edge/rules/meters.py", "edge/store/meters.py",
+    "edge/rules/balance.py", "edge/store/days.py", "edge/store/reviews.py", "edge/store/balances.py",
     "protocols/sas/catalog/denominations.py", "protocols/sas/catalog/meter_codes.py",
 )  # fmt: skip
 
