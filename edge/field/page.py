@@ -19,7 +19,7 @@ from sync.db import Transaction
 from sync.envelope import Envelope
 
 Policy = Literal["hold", "go_on"]
-_DOUBTS = {"hall.egm.data.gap.v1": "gap"}
+_DOUBTS = {"hall.egm.data.gap.v1": "gap", "hall.egm.meters.missed.v1": "missed"}
 "Events that say that the day does not know all of their machine."
 
 

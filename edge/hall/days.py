@@ -63,6 +63,7 @@ class Doubt(NamedTuple):
 
 DOUBTS = {
     "gap": "events of the machine may be missing",
+    "missed": "readings of its meters that were due did not come though its link was up; counted once for each row of them",
     "first": "its meters were read for the first time: what it counted before is in no day",
     "ram_clear": "its meters were cleared: what it counted between the last reading and the clearing is in no day",
     "replaced": "another machine took its place: what either counted between the two readings is in no day",

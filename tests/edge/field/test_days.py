@@ -12,7 +12,9 @@ from edge.field.found import ExceptionFound, Found, SnapshotFound
 from edge.hall.events import Fact
 from edge.hall.meters import Reading
 from edge.hall.money import Denomination
+from tests.edge.field import small_hall
 from tests.edge.field.books import NIGHT, Books, open_books, settings_for
+from tests.edge.field.small_hall import SmallHall
 
 SUNDAY, MONDAY, TUESDAY = "2026-11-22", "2026-11-23", "2026-11-24"
 MORNING = NIGHT.replace(hour=4, minute=0, second=0, microsecond=0)
@@ -103,6 +105,20 @@ async def test_a_gap_in_what_a_machine_told_is_a_doubt_of_that_day(books: Books)
     await books.record(door(books))
     await books.record(ExceptionFound(17, 0x70, books.clock.at, False))
     assert books.ask("SELECT * FROM day_doubts") == [(SUNDAY, 17, "gap", 1)]
+
+
+async def test_mtr_16_a_reading_that_was_due_and_did_not_come_is_a_doubt_of_that_day(tmp_path: Path) -> None:
+    def missed(hall: SmallHall) -> list[tuple[str, int, int]]:
+        return hall.books.ask("SELECT gamingday, asset, count FROM day_doubts WHERE kind = 'missed'")
+
+    async with small_hall.opened(tmp_path, {"A": [17]}, every_s=30.0) as hall:
+        await hall.up(17)
+        assert missed(hall) == []
+        answers = hall.machine(17).egm.answers
+        answers.busy_polls |= {0x6F, 0xAF, 0x2F}
+        await hall.go(90, lambda: hall.books.events("hall.egm.meters.missed") != [])
+        assert hall.hearing.seats[17].up, "only its meters are missing"
+        assert missed(hall) == [(SUNDAY, 17, 1)]
 
 
 async def test_a_record_that_is_refused_opens_no_day(books: Books) -> None:
