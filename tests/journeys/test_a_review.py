@@ -46,7 +46,7 @@ def test_mtr_12_from_a_meter_that_jumped_to_a_decision_that_central_can_name(hou
     shown = hallctl(house, "review", "show", number)
     assert shown.returncode == 0, shown.stderr
     assert "99 999 990 credits" in shown.stdout
-    assert f"Machine {LEFT}: meters need a person's decision (corrupt_read)" in shown.stdout, (
+    assert f"Machine {LEFT}: meters need a person's decision (corrupt reading)" in shown.stdout, (
         "the spike between the two"
     )
 

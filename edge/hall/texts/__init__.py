@@ -2,13 +2,15 @@
 
 Records carry no sentence: it follows from kind and data, so the same record reads in each language. A further language is
 one more module here with a sentence for each kind and a word for each member that is a word; a test holds it complete.
+No sentence shows the word of a choice as it stands in the records where that is no word people use: `sentence` is the one
+place where they are put into words.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from edge.hall.shapes import Json
-from edge.hall.texts import german
+from edge.hall.texts import english, german
 
 ENGLISH = "en"
 
@@ -31,16 +33,17 @@ def known_languages() -> tuple[str, ...]:
     return (ENGLISH, *sorted(LANGUAGES))
 
 
-def sentence(kind: str, english: str, data: Mapping[str, Json], language: str) -> str:
-    """The sentence of this kind for this data. A language that is not there is read in English.
+def sentence(kind: str, standard: str, data: Mapping[str, Json], language: str) -> str:
+    """The sentence of this kind for this data. A language that is not there is read in English: `standard`, as it stands
+    in the catalogue.
 
     A member that the data lacks is shown as a dash.
     """
     spoken = LANGUAGES.get(language)
     if spoken is None:
-        return english.format_map(_Members(data, {}))
+        return standard.format_map(_Members(data, english.WORDS))
     name = kind.removeprefix("hall.").rpartition(".v")[0]
-    return spoken.sentences.get(name, english).format_map(_Members(data, spoken.words))
+    return spoken.sentences.get(name, standard).format_map(_Members(data, spoken.words))
 
 
 class _Members(dict[str, Json]):
