@@ -112,7 +112,11 @@ class GatewayState:
     version: str = ""
     started_at: str | None = None
     state: str = "starting"
-    "starting | running | held | safe | stopping"
+    "starting | running | held | guarded | safe | stopping"
+    why: dict[str, Json] | None = None
+    "Of safe and guarded: slug, code, text, remedy, facts."
+    wal_bytes: int = 0
+    "Size of the write-ahead log at the last look."
     clock: str = "untrusted"
     streamid: str | None = None
     epoch: int = 0

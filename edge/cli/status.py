@@ -40,6 +40,7 @@ def screen(told: dict[str, Any]) -> Iterator[str]:
         f"    {hall_time} (hall time)"
     )
     yield f"  state      {_state(told)}"
+    yield from _why_so(told.get("why"))
     yield f"  machines   {machines['up']} of {machines['all']} on line"
     for one in machines["not_up"][:8]:
         place = one["location"] or one["asset"]
@@ -87,9 +88,18 @@ def _state(told: dict[str, Any]) -> str:
     words = {
         "running": click.style("running", fg="green"),
         "held": click.style("held: the disk is full, machines keep their events", fg="red"),
+        "safe": click.style("■ SAFE MODE: nothing is polled, nothing is written", fg="red", bold=True),
+        "guarded": click.style("▲ guarded: polled and stored, no machine is changed", fg="yellow"),
         "field away": click.style("field away: shown is how it was", fg="red"),
     }
     return words.get(told["state"], str(told["state"]))
+
+
+def _why_so(why: dict[str, Any] | None) -> Iterator[str]:
+    """Of safe and guarded mode: what is wrong and what to do, before anything else."""
+    if why is not None:
+        yield f"             {plain(why.get('text', ''))} ({plain(why.get('code', ''))})"
+        yield f"             {click.style('Do this:', bold=True)} {plain(why.get('remedy', ''))}"
 
 
 def _why(one: dict[str, Any], zone: str) -> str:

@@ -37,6 +37,7 @@ from edge.front.dashboard import live as live_route
 from edge.front.dashboard import pages
 from edge.front.live import Live
 from edge.front.readers import Readers
+from edge.front.safe import safe_mode
 from edge.front.uplink import told as uplink_told
 from edge.front.uplink import uplink
 from edge.health.conditions import condition
@@ -59,7 +60,8 @@ def build(settings: Settings, *, clock: Clock | None = None, seam: SeamClient | 
     clock = clock or SystemClock()
     name = _version()
     seam = seam or SeamClient(Path(settings.gateway.run_directory) / "field.sock", program=name)
-    readers = Readers(Database(Path(settings.store.directory) / "hall.db").open_reader)
+    open_reader = Database(Path(settings.store.directory) / "hall.db").open_reader
+    readers = Readers(open_reader, barred=lambda: safe_mode(seam.mirror))
     seam.on_loss(readers.closed)
     seam.on_return(readers.opened)
     if seam.connected:

@@ -8,15 +8,19 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
 
-from edge.seam.errors import FieldAway
+from edge.seam.errors import FieldAway, SafeMode
 
 
 class Readers:
     """One connection for the front's loop, and one for each thread that has much to read. `opened` and `closed` are hung on
     the seam."""
 
-    def __init__(self, open_reader: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(
+        self, open_reader: Callable[[], sqlite3.Connection], *, barred: Callable[[], SafeMode | None] = lambda: None
+    ) -> None:
+        """``barred``: asked before each reading; in safe mode it gives the error that is raised then."""
         self._open_reader = open_reader
+        self._barred = barred
         self._conn: sqlite3.Connection | None = None
         self._others: set[sqlite3.Connection] = set()
         self._allowed = False
@@ -36,15 +40,23 @@ class Readers:
             with contextlib.suppress(sqlite3.ProgrammingError):
                 other.interrupt()
 
-    @property
-    def is_open(self) -> bool:
-        """May the books be read now?"""
-        return self._allowed
+    def hurry(self) -> None:
+        """The write-ahead log grows behind a reader: what threads are asking ends now, and may be asked again."""
+        for other in tuple(self._others):
+            with contextlib.suppress(sqlite3.ProgrammingError):
+                other.interrupt()
 
-    def connection(self) -> sqlite3.Connection:
-        """The connection. Raises FieldAway while the books may not be read."""
+    def check(self) -> None:
+        """May the books be read now? Raises FieldAway or SafeMode if not."""
         if not self._allowed:
             raise FieldAway("The field does not answer, so the books are not read")
+        barred = self._barred()
+        if barred is not None:
+            raise barred
+
+    def connection(self) -> sqlite3.Connection:
+        """The connection. Raises FieldAway while the books may not be read (SafeMode: until a person has acted)."""
+        self.check()
         if self._conn is None:
             self._conn = self._open_reader()
         return self._conn
@@ -53,8 +65,7 @@ class Readers:
     def own(self) -> Iterator[sqlite3.Connection]:
         """A connection for the calling thread alone, for what takes longer than the loop may stand still. Raises FieldAway,
         also while it is read: when the seam is lost."""
-        if not self._allowed:
-            raise FieldAway("The field does not answer, so the books are not read")
+        self.check()
         conn = self._open_reader()
         self._others.add(conn)
         try:

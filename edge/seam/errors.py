@@ -18,6 +18,12 @@ class FieldAway(SeamError):
     slug = "field-away"
 
 
+class SafeMode(FieldAway):
+    """The field answers, and touches neither machines nor books until a person has acted. Nothing was done."""
+
+    slug = "safe-mode"
+
+
 class ForeignVersion(SeamError):
     """The other end speaks another version of the seam: one half was upgraded without the other."""
 

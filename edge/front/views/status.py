@@ -30,6 +30,7 @@ async def status(front: Front) -> dict[str, Any]:
         "gateway": front.settings.gateway.id,
         "version": front.version,
         "state": board.gateway.state if seam.connected else "field away",
+        "why": board.gateway.why if seam.connected else None,
         "clock": board.gateway.clock,
         "machines": {
             "all": len(links),

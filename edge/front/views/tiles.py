@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from edge.board import Board, EgmState
 from edge.clock import from_stamp
+from edge.front.safe import banner
 from edge.front.views.freshness import WORDS, Moment, age_s, why_stale
 from edge.front.views.meters import meter_name, meter_unit
 from edge.hall.money import minor_per_unit
@@ -151,6 +152,7 @@ def top(
         "head": grouped(str(board.gateway.sequence)),
         "clock": board.gateway.clock,
         "state": board.gateway.state,
+        "banner": banner(board, connected=connected),
         "lines": [
             {
                 "name": line.name,

@@ -89,6 +89,7 @@ def add_to(app: FastAPI, front: Front) -> None:
         known_only(request)
         told = consumers(front)
         if told is None:
+            front.readers.check()
             raise FieldAway("The field does not answer, so the books are not read")
         bound = principal_of(request).consumer
         shown = [one for one in told if bound is None or one["name"] == bound]

@@ -33,6 +33,11 @@
     age.dataset.connected = top.connected ? "yes" : "no";
     const away = document.getElementById("books-away");
     if (away && top.connected) away.hidden = true;
+    const banner = document.getElementById("banner");
+    if (banner) {
+      banner.hidden = !(top.banner || {}).shown;
+      for (const part of banner.querySelectorAll("[data-banner]")) put(part, String((top.banner || {})[part.dataset.banner] ?? ""));
+    }
     for (const line of top.lines) {
       const place = document.querySelector(`[data-line="${CSS.escape(line.name)}"]`);
       if (!place) continue;
