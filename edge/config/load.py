@@ -73,7 +73,7 @@ def load(path: FilePath, *, environ: Mapping[str, str] | None = None, credential
     try:
         settings = _build(sources, environ, credentials)
         # What came from the environment must fit as well: a door is not less open for being opened there.
-        found += misfits(settings.model_dump(exclude={"mqtt_password", "access_key"}))
+        found += misfits(settings.model_dump(exclude={"mqtt_password", "access_key", "backup_key"}))
     except ValidationError as error:
         found += misfits(sources.values)
         problems += [_from_finding(sources, environ, finding) for finding in found]
@@ -96,7 +96,7 @@ def load(path: FilePath, *, environ: Mapping[str, str] | None = None, credential
 def json_schema() -> dict[str, Any]:
     """JSON Schema of config.toml, for editors; shipped as a file and named in the example's first line."""
     schema = Settings.model_json_schema()
-    for secret in ("mqtt_password", "access_key"):
+    for secret in ("mqtt_password", "access_key", "backup_key"):
         schema["properties"].pop(secret)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA_ID, **schema}
 

@@ -145,6 +145,17 @@ class StoreSettings(Table):
     "Ring in memory, per line."
 
 
+class BackupSettings(Table):
+    """Copies of the books that outlive the box's disk, if they are carried away."""
+
+    directory: str | None = None
+    "Where they are written; default: backups/ beside hall.db. Another disk is better."
+    keep: int = Field(default=14, ge=1, le=1000)
+    "So many of the newest stay; an older one goes only after a new one was checked."
+    key: str | None = None
+    "File with the key they are sealed with, 64 hexadecimal digits; better: credential hall_edge__backup_key. None: unsealed."
+
+
 class ConsumerSettings(Table):
     """Somebody who reads the log and confirms."""
 
@@ -253,6 +264,7 @@ class Settings(Table):
     egm: tuple[EgmSettings, ...] = ()
     polling: PollingSettings = PollingSettings()
     store: StoreSettings = StoreSettings()
+    backup: BackupSettings = BackupSettings()
     consumer: tuple[ConsumerSettings, ...] = ()
     mqtt: MqttSettings | None = None
     web: WebSettings = WebSettings()
@@ -263,6 +275,8 @@ class Settings(Table):
     "Credential hall_edge__mqtt_password; never in a file of the configuration."
     access_key: SecretStr | None = None
     "Credential hall_edge__access_key: the front's key under which API keys are kept."
+    backup_key: SecretStr | None = None
+    "Credential hall_edge__backup_key: what backups are sealed with."
 
     @property
     def lines(self) -> tuple[LineSettings, ...]:
@@ -290,5 +304,5 @@ class Settings(Table):
         return self.commands.key
 
 
-SECRETS = frozenset({("mqtt_password",), ("access_key",), ("mqtt", "password"), ("web", "access_key")})
+SECRETS = frozenset({("mqtt_password",), ("access_key",), ("backup_key",), ("mqtt", "password"), ("web", "access_key")})
 "Paths that must not stand in a file of the configuration."
