@@ -33,6 +33,7 @@ from edge.field.pollers.sas import SasPoller, Wire
 from edge.field.pollers.supervisor import Supervisor, not_open
 from edge.field.registry import Registry, prepare
 from edge.field.rounds import Rounds
+from edge.field.upkeep.retention import Retention
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
 from edge.health.slices import take_short_slices
@@ -88,7 +89,7 @@ class Field:
         gc.collect()
         gc.freeze()
         sys.setswitchinterval(SWITCH_S)
-        tasks = self.rounds.tasks(loop)
+        tasks = [*self.rounds.tasks(loop), *(loop.create_task(each.run(), name="upkeep") for each in self.upkeep)]
         notify.ready("polling begins")
         log.info("field is ready", lines=len(self.supervisor.wires), machines=len(self.hearing.seats))
         stopped = loop.create_task(stop.wait())
@@ -191,6 +192,15 @@ class Field:
             record=self._record_quietly,
             subject=self._subject,
         )
+        # Runs beside everything else; each is a room with a `run` that ends only when it is cancelled.
+        self.upkeep = [
+            Retention(
+                self.journal.write,
+                self.clock,
+                keep_events_days=settings.store.keep_events_days,
+                keep_money_days=settings.store.keep_money_days,
+            )
+        ]
         self.poller.start(loop)
 
     def _new_journal(self) -> Journal:
