@@ -41,6 +41,13 @@ class ReadMeters:
     "Id of the event that caused it."
     before_change: bool = False
     "The machine waits for it before it clears meters or changes its games: never one with another reading."
+    denominations: tuple[int, ...] = ()
+    "Codes of denominations of which the same is read, beside the total."
+
+    @property
+    def whole(self) -> bool:
+        """Is it a reading of the machine as a whole, the one that snapshots and their schedule are about?"""
+        return self.games == (0,) and not self.denominations
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +150,8 @@ def merged(waiting: Request, new: Request) -> Request | None:
     """One request that does for both of the gateway's own; None: each is asked by itself.
 
     A reading of an event serves the regular one too, and of two events with the same reason the first; each other reason
-    has a reading of its own (MTR-07), and the machine's total and its games are separate readings. Of a bill, a hopper or
-    a selection the newest occasion counts: what is asked is how it stands now.
+    has a reading of its own (MTR-07), and the machine's total, its games and its denominations are separate readings. Of
+    a bill, a hopper or a selection the newest occasion counts: what is asked is how it stands now.
     """
     if type(waiting) is not type(new):
         return None
@@ -161,7 +168,9 @@ _OF_EVENTS = frozenset({"drop", "access", "service", "denomination", "before_cle
 
 
 def _merged_readings(waiting: ReadMeters, new: ReadMeters) -> ReadMeters | None:
-    if waiting.games != new.games or waiting.before_change or new.before_change:
+    if waiting.before_change or new.before_change:
+        return None
+    if (waiting.games, waiting.denominations) != (new.games, new.denominations):
         return None
     if waiting.reason == new.reason or (new.reason == "interval" and waiting.reason in _OF_EVENTS):
         chosen = waiting

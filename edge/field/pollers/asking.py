@@ -52,13 +52,14 @@ class Asking:
     def ask_meters(
         self, seat: Seat, reason: SnapshotReason, because: str | None = None, *, beside: tuple[int, ...] = ()
     ) -> bool:
-        """Read what a snapshot holds, with these codes beside it; the games too, where the hall wants them. False: the desk
-        is full."""
+        """Read what a snapshot holds, with these codes beside it; games and denominations too, where the hall wants them.
+        False: the desk is full."""
         codes = self._habits.snapshot_codes
         codes += tuple(code for code in beside if code not in codes)
         asked = self.ask_own(Slip(ReadMeters(seat.asset, codes, reason=reason, because=because)))
         if reason in _WITH_GAMES[self._habits.per_game]:
             self.ask_games(seat, reason, because)
+            self.ask_denominations(seat, reason, because)
         return asked
 
     def ask_games(
@@ -72,6 +73,25 @@ class Asking:
         codes = self._habits.game_codes
         self.ask_own(Slip(ReadMeters(seat.asset, codes, games, reason, because, before_change)))
         return True
+
+    def ask_denominations(
+        self, seat: Seat, reason: SnapshotReason, because: str | None, *, before_change: bool = False
+    ) -> bool:
+        """Read each denomination of a machine whose player may choose from several. False: there is none to be read apart."""
+        if not seat.denominations:
+            return False
+        # With the total, as the games: what is held against each other is of one moment (MTR-09).
+        codes = self._habits.game_codes
+        request = ReadMeters(seat.asset, codes, (0,), reason, because, before_change, seat.denominations)
+        self.ask_own(Slip(request))
+        return True
+
+    def learnt_denominations(self, seat: Seat, denominations: tuple[int, ...]) -> None:
+        """The machine has told which of its denominations can be read apart."""
+        before, seat.denominations = seat.denominations, denominations
+        if before != denominations and self._habits.per_game != "never":
+            # What was asked for with the link could not name them yet.
+            self.ask_denominations(seat, "link_up" if before is None else "denomination", None)
 
     def next(self, seat: Seat) -> None:
         """Begin what is next on this machine's desk, when its link is up and nothing else of its kind is under way."""
@@ -88,7 +108,7 @@ class Asking:
                 self.confirmed(seat, slip)
                 return
             if isinstance(request, ReadMeters):
-                if request.games == (0,):
+                if request.whole:
                     request = translate.with_codes(request, seat.beside)
                 request = translate.without(request, seat.unsupported_meters)
             known = Known(self._habits.hall_time(), seat.features, seat.games, seat.version, seat.way)
@@ -157,7 +177,7 @@ _WITH_GAMES: Mapping[str, frozenset[SnapshotReason]] = {
     "link_up": frozenset({"link_up", "day_end"}),
     "always": frozenset({"link_up", "interval", "day_end"}),
 }
-"Setting ``per_game`` -> readings with which the games of a machine are read."
+"Setting ``per_game`` -> readings with which the games and denominations of a machine are read."
 
 
 def _may(seat: Seat, slip: Slip) -> bool:

@@ -107,16 +107,20 @@ class FollowUps:
 
         def then(_written: object) -> None:
             # Only now: the meters that will be gone are on disk.
-            if (
-                complete
-                and request.games == (0,)
-                and self._asking.ask_games(seat, "before_clear", cause, before_change=True)
-            ):
+            if complete and self._goes_on(seat, request, cause):
                 return
             answer = AnswerMeterChange(seat.asset, "go_ahead" if complete else "not_now", cause)
             self._asking.ask_own(Slip(answer), first=True)
 
         heard.then.append(then)
+
+    def _goes_on(self, seat: Seat, request: ReadMeters, cause: str) -> bool:
+        """After the whole machine its games, after them its denominations. False: that was all it has."""
+        if request.whole and self._asking.ask_games(seat, "before_clear", cause, before_change=True):
+            return True
+        if request.denominations:
+            return False
+        return self._asking.ask_denominations(seat, "before_clear", cause, before_change=True)
 
     def change_answered(
         self, seat: Seat, request: AnswerMeterChange, outcome: Outcome, at: datetime, heard: Heard

@@ -21,6 +21,7 @@ from edge.field.translate import sas as translate
 from edge.hall.events import Fact
 from edge.hall.requests import Describe, Identify, ReadMeters
 from edge.hall.shapes import Json
+from protocols.sas.conversations.description import Described
 from protocols.sas.conversations.identity import Identified
 from protocols.sas.conversations.meters import MetersRead
 from protocols.sas.events import Outcome
@@ -90,7 +91,7 @@ class Greeting:
     def _told(self, seat: Seat, identified: Identified, decision: Decision, at: datetime) -> None:
         if seat.features != identified.features or decision.kind != "same":
             seat.unsupported_meters.clear()
-            seat.way = None
+            seat.way = seat.denominations = None
         seat.features = identified.features
         seat.games = identified.games or 0
         seat.version = identified.version
@@ -152,6 +153,8 @@ class Greeting:
             seat.describe_again_at = now + IDENTITY_AGAIN_S
             return
         heard.found.append(found)
+        if isinstance(outcome, Described) and outcome.denominations is not None:
+            self._asking.learnt_denominations(seat, translate.read_apart(outcome.denominations, features=seat.features))
         seat.unsupported_polls |= set(found.unsupported)
         seat.unsupported_polls -= set(found.answered)
 
@@ -163,7 +166,7 @@ class Greeting:
 
     def read(self, seat: Seat, request: ReadMeters, outcome: Outcome, at: datetime, now: float, heard: Heard) -> None:
         """Meters were asked for, and came or not: that ends a test under way, and commands may go from then on."""
-        if request.games != (0,) or not seat.up:
+        if not request.whole or not seat.up:
             return
         if isinstance(outcome, MetersRead):
             seat.missed = False

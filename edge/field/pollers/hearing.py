@@ -344,20 +344,20 @@ class Hearing:
             found = translate.snapshot(
                 seat.asset, outcome, request, worth=seat.worth, time=at, lacking=seat.unsupported_meters
             )
-            first = seat.new and request.games == (0,) and not request.before_change
+            first = seat.new and request.whole and not request.before_change
             if first:
                 # Whatever it was asked for: the first reading of a machine says so (MTR-15).
                 found, seat.new = replace(found, reason="first"), False
             if found.reason == "day_end" and not still_closes(self._habits.days, seat, at):
                 found = replace(found, reason="interval")
             heard.found.append(replace(found, follows=seat.follows))
-            if request.games == (0,):
+            if request.whole:
                 seat.follows = True
                 seat.way = outcome.way or seat.way
                 seat.next_snapshot_at = now + self._habits.snapshot_every_s
                 seat.unsupported_meters |= {code for game, code in outcome.unsupported if game == 0}
                 seat.beside |= {reading.code for reading in outcome.readings} & BESIDE
-        elif request.reason == "day_end" and request.games == (0,):
+        elif request.reason == "day_end" and request.whole:
             DayEnd.failed(seat, now)
         self._greeting.read(seat, request, outcome, at, now, heard)
         self._follow_ups.read(seat, request, outcome, heard)

@@ -68,6 +68,8 @@ class Seat:
     features: bytes = b""
     "SAS A0; empty: not known."
     games: int = 0
+    denominations: tuple[int, ...] | None = None
+    "Codes of those to be read apart; empty: it has none such. None: not told in this run."
     version: str | None = None
     way: Way | None = None
     "How its meters were read last in this run; None: tried from the best."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from edge.hall.meters import Reading
 from edge.hall.money import Denomination
 from edge.hall.requests import ReadMeters
 from protocols.sas.catalog.denominations import DENOMINATIONS
-from protocols.sas.conversations.identity import Identified
+from protocols.sas.conversations.identity import MULTI_DENOMINATION_BIT, Identified
 from protocols.sas.conversations.meters import MetersRead
 from protocols.sas.events import ExceptionSeen
 
@@ -61,6 +61,15 @@ def without(request: ReadMeters, lacking: Collection[int]) -> ReadMeters:
     return replace(request, codes=left) if left else request
 
 
+def read_apart(denominations: Iterable[int], *, features: bytes) -> tuple[int, ...]:
+    """Which of the denominations a player may choose from (SAS B2) are read one by one: two or more, by a machine that knows
+    such questions as far as it tells its features."""
+    # Inside B0 00 is no denomination but the default of the poll (sas-core 4.1).
+    codes = tuple(dict.fromkeys(code for code in denominations if code))
+    knows = len(features) < 2 or features[1] & MULTI_DENOMINATION_BIT
+    return codes if len(codes) > 1 and knows else ()
+
+
 def denomination(code: int | None, currency: str) -> Denomination | None:
     """Worth of a credit from the machine's denomination code (sas-core 4.1); None where it does not tell."""
     value = None if code is None else DENOMINATIONS.get(code)
@@ -81,7 +90,7 @@ def snapshot(
     lacking: codes that were not asked for because it is known not to have them.
     """
     unsupported = {code for game, code in read.unsupported if game in asked.games[:1]}
-    if asked.games == (0,):
+    if asked.whole:
         unsupported |= set(lacking) & set(asked.codes)
     return SnapshotFound(
         asset=asset,

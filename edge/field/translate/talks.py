@@ -62,7 +62,7 @@ _TALKS: Mapping[type[Request], Callable[[Any, Known], Conversation]] = {
     Disable: lambda _request, _known: Control(SHUTDOWN),
     Identify: lambda _request, _known: IdentifyTalk(),
     ReadMeters: lambda request, known: MetersTalk(
-        request.codes, request.games, features=known.features, known_way=known.way
+        request.codes, request.games, denominations=request.denominations, features=known.features, known_way=known.way
     ),
     SetClock: lambda _request, known: _clock(known),
     Describe: lambda _request, known: DescribeTalk(known.games, known.features, version=known.version),
