@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
 
 from edge.clock import ManualClock
 from edge.errors import BadFact
@@ -12,6 +17,7 @@ from edge.field.found import ExceptionFound, Found, SnapshotFound
 from edge.hall.events import Fact
 from edge.hall.meters import Reading
 from edge.hall.money import Denomination
+from edge.rules.gaming_day import GamingDays
 from tests.edge.field import small_hall
 from tests.edge.field.books import NIGHT, Books, open_books, settings_for
 from tests.edge.field.small_hall import SmallHall
@@ -138,3 +144,72 @@ async def test_what_the_log_says_was_counted_is_what_the_day_has_counted(books: 
         day = event["gamingday"]
         told[day] = told.get(day, 0) + sum(int(one["delta"] or 0) for one in event["data"]["readings"])
     assert told == counted(books) == {SUNDAY: 5_000, MONDAY: 5_500}
+
+
+# the days in which the clocks change ----------------------------------------------------------------------------------
+
+SPRING, AUTUMN = date(2026, 3, 28), date(2026, 10, 24)
+"In Sofia the clocks jump from 03:00 to 04:00 in the night that ends the one, and from 04:00 back to 03:00 in the other."
+SIX = timedelta(hours=6)
+
+
+async def wrong_days(directory: Path, day: date) -> list[str]:
+    """Something happens each hour, at half past, from a day before this one to a day after it. What is wrong with their days?
+
+    Judged by the clock on the wall of the hall alone: a record belongs to the date that it showed six hours earlier.
+    """
+    wall = ZoneInfo("Europe/Sofia")
+    clock = ManualClock(datetime(day.year, day.month, day.day - 1, 12, 30, tzinfo=wall).astimezone(UTC))
+    expected: Counter[str] = Counter()
+    async with open_books(settings_for(directory), clock=clock) as books:
+        while (shown := clock.at.astimezone(wall).replace(tzinfo=None) - SIX).date() <= day + timedelta(days=1):
+            expected[shown.date().isoformat()] += 1
+            await books.record(door(books))
+            clock.at += timedelta(hours=1)
+        wrong = [
+            f"{event['time']} is booked in {event['gamingday']}"
+            for event in books.events()
+            if event["gamingday"] != (datetime.fromisoformat(event["time"]).astimezone(wall).replace(tzinfo=None) - SIX)
+            .date().isoformat()
+        ]  # fmt: skip
+        held = Counter(labels(books))
+        wrong += [f"{one} holds {held[one]} hours" for one in expected if held[one] != expected[one]]
+        assert sum(held.values()) == sum(expected.values()), "each record is in exactly one day"
+    return wrong
+
+
+@pytest.mark.parametrize("day", [SPRING, AUTUMN, date(2026, 6, 2)], ids=["23 hours", "25 hours", "24 hours"])
+async def test_the_records_of_a_day_are_those_of_its_23_24_or_25_hours(tmp_path: Path, day: date) -> None:
+    assert await wrong_days(tmp_path, day) == []
+
+
+def by_fixed_length(self: GamingDays, day: date) -> datetime:
+    """A planted bug: every day has 24 hours, counted from the first of the month."""
+    return right_begin(self, day.replace(day=1)) + timedelta(hours=24 * (day.day - 1))
+
+
+def by_the_offset_of_the_day_before(self: GamingDays, day: date) -> datetime:
+    """A planted bug: the offset from UTC is looked up for the begin of the day before."""
+    begin = datetime.combine(day, self.start)
+    offset = (begin - timedelta(days=1)).replace(tzinfo=self.zone).utcoffset()
+    assert offset is not None
+    return (begin - offset).replace(tzinfo=UTC)
+
+
+def by_winter_time(self: GamingDays, day: date) -> datetime:
+    """A planted bug: one offset from UTC for the whole year."""
+    return datetime.combine(day, self.start, tzinfo=UTC) - timedelta(hours=2)
+
+
+right_begin = GamingDays.begin
+
+
+@pytest.mark.parametrize("planted", [by_fixed_length, by_the_offset_of_the_day_before, by_winter_time])
+@pytest.mark.parametrize("day", [SPRING, AUTUMN], ids=["23 hours", "25 hours"])
+async def test_a_day_boundary_that_is_off_by_the_clock_change_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: date, planted: Callable[[GamingDays, date], datetime]
+) -> None:
+    monkeypatch.setattr(GamingDays, "begin", planted)
+    wrong = await wrong_days(tmp_path, day)
+    assert any("is booked in" in one for one in wrong), wrong
+    assert any("hours" in one for one in wrong), wrong
