@@ -124,6 +124,12 @@ class GatewayState:
     commits: int = 0
     waiting: int = 0
     "Facts not durable yet."
+    room_level: str = "ok"
+    "ok | low | short | critical | full"
+    room_free_bytes: int | None = None
+    "What the books can still take."
+    room_days: int | None = None
+    "So long the disk holds at the rate of the last 24 h; None: not known yet."
     late_ms_p99: int | None = None
     consumers: dict[str, int] = field(default_factory=dict)
     "consumer: records it has not acknowledged"

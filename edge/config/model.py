@@ -137,12 +137,26 @@ class StoreSettings(Table):
     "Directory of hall.db."
     anchor: str | None = None
     "File outside of it, on another device if possible, that remembers the head of the log."
+    quota_mib: int | None = Field(default=None, ge=64, le=4_194_303)
+    "The most that hall.db may grow to, MiB; none: as far as its disk has room."
+    room_percent: tuple[int, int, int] = (15, 8, 3)
+    "So much free of the whole, or less, is low, short, critical."
+    room_enough_mib: int = Field(default=8192, ge=0, le=4_194_303)
+    "So much free is enough, whatever share of a large disk it is."
     room_days_alarm: tuple[int, ...] = (30, 14, 7)
+    "An alarm when the disk holds for so many days at the rate of the last 24 h."
     keep_events_days: int = Field(default=90, ge=1, le=3650)
     "And never what a required consumer lacks."
     keep_money_days: int = Field(default=400, ge=1, le=3650)
     trace_minutes: int = Field(default=30, ge=0, le=240)
     "Ring in memory, per line."
+
+    @field_validator("room_percent")
+    @classmethod
+    def _falling(cls, value: tuple[int, int, int]) -> tuple[int, int, int]:
+        if not 90 >= value[0] > value[1] > value[2] >= 1:
+            raise ValueError("are three falling numbers from 90 to 1")
+        return value
 
 
 class BackupSettings(Table):

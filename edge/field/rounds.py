@@ -28,8 +28,8 @@ SHOWN_AT_ONCE = 16
 at once would hold their polls up for milliseconds, and in every second would cost as much as a fifth of all polls."""
 LINE_LIMIT_S = 12.0
 """A line's turn, the longest silence after three lost tries included, comes to its end within this."""
-WRITER_LIMIT_S = 10.0
-"""A commit on a very slow disk takes seconds; longer than this is a stuck disk."""
+WRITER_LIMIT_S = 20.0
+"""On a very slow disk an fsync takes 5 s, and a commit that checkpoints has three; longer than this is a stuck disk."""
 
 
 class Rounds:
@@ -125,8 +125,9 @@ class Rounds:
     def _show_lines(self, now: float) -> None:
         for wire in self._wires.some(now):
             self._board.update_line(wire.name, polls=wire.polls)
-            # A line that is away is being opened again by look(); a blocked one waits for the writer, which is watched.
-            if not wire.open or wire.blocked or now - wire.last_cycle_at < LINE_LIMIT_S:
+            # A line that is away is being opened again by look(); a blocked one waits for the writer, which is watched; one
+            # that is held for want of room is held on purpose.
+            if not wire.open or wire.blocked or wire.host.held or now - wire.last_cycle_at < LINE_LIMIT_S:
                 self._pillars.moved(f"line {wire.name}", now)
 
     def _show(self) -> None:

@@ -174,6 +174,11 @@ class Host(Hearing):
         self._held = True
         self._calm = False
 
+    @property
+    def held(self) -> bool:
+        """Nothing leaves until release()."""
+        return self._held
+
     def release(self, now: float) -> None:
         """The line may go on. Where it was held for long, 80 comes first."""
         self._held = False

@@ -106,6 +106,11 @@ GATEWAY_KINDS: tuple[EventKind, ...] = (
         priority="high", live="system"),
     own("gateway.storage", "Storage", "Storage is {level}", "system",
         {"level": choice("ok", "low", "short", "critical", "full"), "free_bytes": integer()},
+        {
+            "before": choice("ok", "low", "short", "critical", "full"),
+            "days": integer(about="so long the disk holds at the rate of the last 24 h"),
+            "thinned_out": integer(about="events of mere play that were given up since the last of these records"),
+        },
         priority="alarm", live="system"),
     own("gateway.incident", "Incident", "{text}", "system",
         {
