@@ -25,10 +25,10 @@ from edge.field.pollers.sas import SasPoller, Wire
 from edge.field.pollers.seats import Habits, Heard, Seat, Stage
 from edge.field.pollers.showing import Showing
 from edge.field.translate import sas as translate
-from edge.field.translate.followups import BESIDE
+from edge.field.translate.followups import AFTER, BESIDE
 from edge.hall.devices import Egm
 from edge.hall.events import Fact
-from edge.hall.exceptions import CLEAR_CERTAIN
+from edge.hall.exceptions import CLEAR_CERTAIN, meaning
 from edge.hall.requests import (
     AnswerMeterChange,
     Confirm,
@@ -94,6 +94,8 @@ class Hearing:
         self._showing = Showing(board, self._seats, habits)
         self.full: Callable[[], None] | None = None
         "Called when the books are full: whoever can make room does, the lines are held meanwhile."
+        self.shed: Callable[[str, str], bool] | None = None
+        "Of this kind and subject: is it given up because room is short?"
 
     @property
     def poller(self) -> SasPoller | None:
@@ -153,6 +155,10 @@ class Hearing:
                 act(nothing)
 
     def _record(self, wire: Wire, heard: Heard) -> None:
+        if any(waits is wire for waits, _ in self._waiting_for_room):
+            # Behind what waits: the order in which a line tells is the order of the log.
+            self._waiting_for_room.append((wire, heard))
+            return
         wire.undurable += 1
 
         def done(written: Written | None, error: Exception | None) -> None:
@@ -177,11 +183,21 @@ class Hearing:
             self.full()
         self._waiting_for_room.append((wire, heard))
 
+    @property
+    def waits_for_room(self) -> bool:
+        """Something that was heard or decided is not in the books, because they are full."""
+        return bool(self._waiting_for_room or self._acts_waiting)
+
     def room_again(self) -> None:
         """There is room in the books again: write down what waited, then let the lines go on."""
+        for wire, _ in self._waiting_for_room:
+            wire.host.release(self._clock.monotonic())
+        self.write_waiting()
+
+    def write_waiting(self) -> None:
+        """Write down what waited; a line that is held stays so."""
         waiting, self._waiting_for_room = self._waiting_for_room, []
         for wire, heard in waiting:
-            wire.host.release(self._clock.monotonic())
             self._record(wire, heard)
         acts, self._acts_waiting = self._acts_waiting, []
         for found in acts:
@@ -206,6 +222,8 @@ class Hearing:
         seat = self._by_place.get((wire.name, event.address))
         if seat is None:
             return
+        if event.code not in AFTER and self._given_up(meaning(event.code).kind, f"egm/{seat.asset}"):
+            return
         place = len(heard.found)
         unknown = seat.stage not in (Stage.ACCEPTED, Stage.READY)
         heard.found.append(translate.exception(seat.asset, event, at, unidentified=unknown))
@@ -216,6 +234,9 @@ class Hearing:
             self._follow_ups.after(seat, event.code, written.caused_by(place))
 
         heard.then.append(then)
+
+    def _given_up(self, kind: str, subject: str) -> bool:
+        return self.shed is not None and self.shed(kind, subject)
 
     def _link_up(self, wire: Wire, event: LinkUp, at: datetime, now: float, heard: Heard) -> None:
         seat = self._by_place.get((wire.name, event.address))
