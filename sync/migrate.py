@@ -9,18 +9,49 @@ from __future__ import annotations
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
-from sync.db import open_writing
+from sync.db import Reader, open_writing
 from sync.envelope import stamp
 from sync.errors import StorageFatal, StorageFull
 from sync.migrations import MIGRATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What all steps make: definitions by ``type name``, and the steps as (set, name)."""
+
+    schema: Mapping[str, str]
+    steps: frozenset[tuple[str, str]]
+
+
+def expected(extra: Sequence[Migrations] = ()) -> Expected:
+    """Found out by making it, in memory."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as conn:
+        db = sqlite_utils.Database(conn)
+        for each in (*MIGRATIONS, *extra):
+            each.apply(db)
+        return Expected(schema_of(conn), applied_steps(conn))
+
+
+def schema_of(conn: Reader) -> dict[str, str]:
+    """The definitions in a file by ``type name``, without SQLite's own tables and the list of steps."""
+    rows = conn.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    return {f"{kind} {name}": sql for kind, name, sql in rows if not name.startswith(("sqlite_", "_sqlite_migrations"))}
+
+
+def applied_steps(conn: Reader) -> frozenset[tuple[str, str]]:
+    """The steps that were applied to this file, as (set, name)."""
+    if conn.execute("SELECT 1 FROM sqlite_schema WHERE name = '_sqlite_migrations'").fetchone() is None:
+        return frozenset()
+    return frozenset(conn.execute("SELECT migration_set, name FROM _sqlite_migrations").fetchall())
 
 
 def migrate(
@@ -50,6 +81,17 @@ def migrate(
                 raise StorageFatal(f"{path} is damaged after its migration: {damage}")
         _first_epoch(conn, stream_id, now_utc())
         return [name for _, name in due]
+
+
+def lay_out(conn: sqlite3.Connection, sets: Sequence[Migrations], steps: Sequence[int]) -> None:
+    """Give an empty database the tables as they were after so many steps of each set; no epoch, no rows of anybody.
+
+    For whoever must compare a foreign file with what we once made. ``conn`` in autocommit. Raises sqlite3.Error.
+    """
+    db = sqlite_utils.Database(conn)
+    for each, count in zip(sets, steps, strict=True):
+        if count:
+            each.apply(db, stop_before=[step.name for step in each.pending(db)[count:]])
 
 
 def _copy(conn: sqlite3.Connection, path: Path, name: str) -> None:

@@ -1,0 +1,145 @@
+"""Are the books sound enough to be written at all? Each question of the cold start is one function; None: nothing is wrong.
+
+Nothing here writes, and nothing but the quick check (a process of its own) reads more than the end of the log.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from edge.field.verdicts import Finding
+from edge.store import checkpoints
+from sync import outbox
+from sync.chain_check import verify_chain
+from sync.db import Reader
+from sync.errors import ChainBroken
+from sync.migrate import Expected, applied_steps, schema_of
+
+INCARNATION = "incarnation"
+"File that says that a database was made in this directory."
+CHECK_FIRST = "check-first"
+"File that says that the last run ended with a storage error: read the whole file before it is written again."
+QUICK_BYTES = 200 << 20
+"A smaller file is read whole at each start."
+QUICK_WITHIN_S = 1800.0
+UNSIGNED = 10_000
+"Records checked where no checkpoint says from where on."
+
+_DAMAGED, _READ_ONLY, _UNREADABLE = frozenset({11, 26}), frozenset({8}), frozenset({10})
+"SQLite's CORRUPT and NOTADB, READONLY, IOERR."
+
+
+def of_error(error: sqlite3.Error | OSError | ChainBroken, directory: Path) -> Finding | None:
+    """What an error at opening means; None: it is not about the state of the books."""
+    if isinstance(error, ChainBroken):
+        return damaged(str(error), position=error.position)
+    if isinstance(error, OSError):
+        slug = {errno.EROFS: "read-only", errno.EIO: "disk-unreadable"}.get(error.errno or 0)
+    else:
+        code = int(getattr(error, "sqlite_errorcode", 1)) & 0xFF
+        if code in _DAMAGED:
+            return damaged(str(error))
+        slug = "read-only" if code in _READ_ONLY else "disk-unreadable" if code in _UNREADABLE else None
+    return None if slug is None else Finding(slug, {"directory": str(directory), "error": str(error)})
+
+
+def damaged(what: str, **facts: int | str) -> Finding:
+    """The one finding for all that does not hold within the file."""
+    return Finding("database-damaged", {"damage": what.rstrip("."), **facts})
+
+
+def missing(database: Path, anchor: Path | None) -> Finding | None:
+    """No database (or an empty file) where one was before: it must not be made anew in silence."""
+    try:
+        if database.stat().st_size:
+            return None
+    except FileNotFoundError:
+        pass
+    marks = [database.with_name(INCARNATION), *([anchor] if anchor else [])]
+    known = [str(mark) for mark in marks if mark.exists()]
+    return Finding("database-missing", {"directory": str(database.parent), "known_by": known}) if known else None
+
+
+def foreign(conn: Reader, expected: Expected) -> Finding | None:
+    """Before a migration: steps of a newer version, or triggers and views that no version of ours has made."""
+    unknown = sorted(f"{of} {name}" for of, name in applied_steps(conn) - expected.steps)
+    if unknown:
+        return Finding("schema-unknown", {"unknown": ", ".join(unknown)[:200]})
+    for name, sql in schema_of(conn).items():
+        if name.startswith(("trigger ", "view ")) and expected.schema.get(name) != sql:
+            return damaged(f"{name} is not one of ours")
+    return None
+
+
+def other_tables(conn: Reader, expected: Expected) -> Finding | None:
+    """After the migrations the tables must be what they make, neither more nor less."""
+    different = _differences(schema_of(conn), expected.schema)
+    return damaged(f"tables differ from what this version makes: {', '.join(different)[:300]}") if different else None
+
+
+def _differences(here: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in here.keys() | wanted.keys() if here.get(name) != wanted.get(name))
+
+
+def broken_tail(conn: Reader) -> Finding | None:
+    """From the last signed checkpoint to the head: signature, chain there, and every link after it.
+
+    Raises ChainBroken, sqlite3.Error.
+    """
+    signed = checkpoints.newest(conn)
+    newest = outbox.epochs(conn)[-1].last_position
+    if signed is None:
+        oldest = conn.execute("SELECT coalesce(min(position), 1) FROM log").fetchone()[0]
+        verify_chain(conn, max(oldest + 1 if oldest > 1 else 1, newest - UNSIGNED))
+        return None
+    finding = broken_checkpoint(conn, signed, newest)
+    if finding is None:
+        verify_chain(conn, signed.position + 1)
+    return finding
+
+
+def broken_checkpoint(conn: Reader, signed: checkpoints.Checkpoint, newest: int) -> Finding | None:
+    """Does one checkpoint fit its signature and the log? Its record may be gone by age, then only the signature counts."""
+    at = signed.position
+    if not signed.holds:
+        return damaged(f"the signature of the checkpoint at position {at} does not hold", position=at)
+    if at > newest:
+        return damaged(f"the log ends at position {newest}, before its checkpoint at {at}", position=newest + 1)
+    row = conn.execute("SELECT chain FROM log WHERE position = ?", (at,)).fetchone()
+    if row is not None and row[0] != signed.chain:
+        return damaged(f"the log was written anew before its checkpoint at position {at}", position=at)
+    return None
+
+
+def check_is_due(database: Path) -> bool:
+    """Is the whole file to be read before it is written?"""
+    return database.with_name(CHECK_FIRST).exists() or database.stat().st_size < QUICK_BYTES
+
+
+def quick_check(database: Path) -> Finding | None:
+    """SQLite's own check of the whole file, in a process of its own. Raises OSError, subprocess.TimeoutExpired."""
+    done = subprocess.run(
+        [sys.executable, "-m", "edge.jobs.quickcheck", str(database)],
+        capture_output=True, text=True, errors="replace", timeout=QUICK_WITHIN_S, check=False,
+    )  # fmt: skip
+    if done.returncode == 0:
+        return None
+    said = (done.stdout.strip() or done.stderr.strip() or f"its check ended with {done.returncode}").splitlines()
+    return damaged(said[0][:300])
+
+
+def want_check(directory: Path) -> None:
+    """The run ends with a storage error: the next one reads the whole file first. A disk that refuses this too is told
+    by its own errors then."""
+    try:
+        fd = os.open(directory / CHECK_FIRST, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.fsync(fd)
+        os.close(fd)
+    except OSError:
+        return
