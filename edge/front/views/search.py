@@ -6,7 +6,8 @@ walks backwards over the records, and what it costs is what it walks over:
 - a range of time is found in some twenty reads, because records stand in the order in which they were recorded;
 - kinds that go on the live lane (all but meters, play and a few others) are found by that narrow table, whatever else is in
   the log between them;
-- anything else is compared in SQLite, record by record, without being read as JSON.
+- anything else is compared in SQLite, record by record, without being read as JSON;
+- behind the oldest record of the log stand those that are kept longer, in a table of their own: a slice lies on one side.
 
 One answer takes at most ``ANSWER_S``; where it has not come to the end it says where to go on, and may hold fewer events than
 asked for, or none. Nothing is left out between two answers. Figures: docs of the API.
@@ -28,7 +29,7 @@ from edge.clock import from_stamp, stamp
 from edge.front.views.events import shown
 from edge.hall.events import KINDS
 from edge.hall.exceptions import UNKNOWN, meaning
-from sync import outbox
+from sync import outbox, retention
 
 ANSWER_S = 0.8
 SLICE_S = 0.02
@@ -109,17 +110,24 @@ class Search:
         if self._at is None:
             self._begin(conn, began)
         assert self._at is not None
-        start = max(self._floor, self._at - self._slice)
-        rows = conn.execute(self._sql, (start, self._at, *self._arguments))
-        for position, body in rows:
-            event = orjson.loads(body)
-            if self.wanted.fits(event):
-                self.found.append(shown(event))
-                if len(self.found) >= self.limit:
-                    rows.close()
-                    self.walked += self._at - position + 1
-                    self._at = position - 1
-                    return True
+        # One snapshot: between two, retention may move records from one table to the other.
+        conn.execute("BEGIN")
+        try:
+            split = outbox.before_oldest(conn)
+            start = max(self._floor, self._at - self._slice, split if self._at > split else 0)
+            table = "log" if self._at > split else "kept"
+            rows = conn.execute(self._sql.format(table=table), (start, self._at, *self._arguments))
+            for position, body in rows:
+                event = orjson.loads(body)
+                if self.wanted.fits(event):
+                    self.found.append(shown(event))
+                    if len(self.found) >= self.limit:
+                        rows.close()
+                        self.walked += self._at - position + 1
+                        self._at = position - 1
+                        return True
+        finally:
+            conn.execute("COMMIT")
         self.walked += self._at - start
         self._at = start
         now = time.perf_counter()
@@ -130,7 +138,8 @@ class Search:
     def _begin(self, conn: sqlite3.Connection, began: float) -> None:
         wanted = self.wanted
         self._began = began
-        self._floor = max(wanted.after, outbox.before_oldest(conn))
+        kept = retention.oldest_kept(conn)
+        self._floor = max(wanted.after, outbox.before_oldest(conn) if kept is None else kept - 1)
         end = outbox.head(conn).position
         if wanted.before is not None:
             end = min(end, wanted.before - 1)
@@ -143,14 +152,14 @@ class Search:
         tests, arguments = _tests(wanted)
         if lanes:
             self._sql = (
-                "SELECT l.position, log.body FROM live_lane AS l JOIN log ON log.position = l.position "
+                "SELECT l.position, r.body FROM live_lane AS l JOIN {table} AS r ON r.position = l.position "
                 f"WHERE l.position > ? AND l.position <= ? AND l.class IN ({', '.join('?' * len(lanes))})"
             )
             arguments = (*lanes, *arguments)
             # With the lane a slice passes over what is not on it for next to nothing.
             self._slice = 10 * FIRST_SLICE
         else:
-            self._sql = "SELECT log.position, log.body FROM log WHERE log.position > ? AND log.position <= ?"
+            self._sql = "SELECT r.position, r.body FROM {table} AS r WHERE r.position > ? AND r.position <= ?"
         self._sql += "".join(f" AND {test}" for test in tests) + " ORDER BY 1 DESC"
         self._arguments = arguments
 
@@ -166,7 +175,7 @@ def _tests(wanted: Wanted) -> tuple[list[str], tuple[object, ...]]:
     arguments: list[object] = []
 
     def at_end(text: str) -> None:
-        tests.append(f"instr(substr(log.body, -{TAIL_BYTES}), ?) > 0")
+        tests.append(f"instr(substr(r.body, -{TAIL_BYTES}), ?) > 0")
         arguments.append(text.encode())
 
     if wanted.kind is not None:
@@ -174,15 +183,13 @@ def _tests(wanted: Wanted) -> tuple[list[str], tuple[object, ...]]:
     if wanted.asset is not None:
         at_end(f'"subject":"egm/{wanted.asset}"')
     if wanted.line is not None:
-        tests.append(f"(instr(substr(log.body, -{TAIL_BYTES}), ?) > 0 OR instr(log.body, ?) > 0)")
+        tests.append(f"(instr(substr(r.body, -{TAIL_BYTES}), ?) > 0 OR instr(r.body, ?) > 0)")
         arguments += [f'"subject":"line/{wanted.line}"'.encode(), f'"line":"{wanted.line}"'.encode()]
     if wanted.code is not None:
         one, other = _kinds_of(wanted.code)
-        tests.append(
-            f"(instr(substr(log.body, -{TAIL_BYTES}), ?) > 0 OR instr(substr(log.body, -{TAIL_BYTES}), ?) > 0)"
-        )
+        tests.append(f"(instr(substr(r.body, -{TAIL_BYTES}), ?) > 0 OR instr(substr(r.body, -{TAIL_BYTES}), ?) > 0)")
         arguments += [f'"type":"{one}"'.encode(), f'"type":"{other}"'.encode()]
-        tests.append("instr(log.body, ?) > 0")
+        tests.append("instr(r.body, ?) > 0")
         arguments.append(f'"sas_exception":{wanted.code}'.encode())
     return tests, tuple(arguments)
 
@@ -192,6 +199,10 @@ def _recorded_before(conn: sqlite3.Connection, moment: str, low: int, high: int)
     while low < high:
         middle = (low + high + 1) // 2
         row = conn.execute("SELECT body FROM log WHERE position = ?", (middle,)).fetchone()
+        if row is None:  # of what stood there, the nearest that is kept tells the time
+            row = conn.execute(
+                "SELECT body FROM kept WHERE position <= ? ORDER BY position DESC LIMIT 1", (middle,)
+            ).fetchone()
         if row is None or str(orjson.loads(row[0])["recordedat"]) < moment:
             low = middle
         else:

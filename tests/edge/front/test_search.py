@@ -14,7 +14,7 @@ from edge.front.views import search as search_module
 from edge.front.views.search import Search, Wanted
 from edge.hall.events import KINDS
 from edge.store.migrations import MIGRATIONS
-from sync import outbox
+from sync import outbox, retention
 from sync.db import Database
 from sync.envelope import Draft
 from sync.migrate import migrate
@@ -96,6 +96,42 @@ def at(minutes: float) -> str:
 )
 async def test_what_fits_is_found_newest_first(books, wanted, sequences):
     assert found(books, **wanted) == sequences
+
+
+async def let_go(path: Path, days: float, keeps: str) -> int:
+    """What retention does so long after the start with all that is older than an hour: kinds with this word are kept."""
+    import asyncio
+
+    now = START + timedelta(days=days)
+    loop = asyncio.get_running_loop()
+    writer = Writer(path, now_utc=lambda: now, post=loop.call_soon_threadsafe, on_fatal=print)
+    writer.start()
+    gone = await writer.run(lambda tx: retention.release(tx, now - timedelta(hours=1), lambda kind: keeps in kind))
+    await asyncio.to_thread(writer.close)
+    return gone.records
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sequences"),
+    [
+        ({}, [10, 3, 2, 1]),
+        ({"asset": 17}, [10, 3, 1]),
+        ({"kind": "hall.egm.door"}, [10, 3, 2, 1]),  # by the live lane
+        ({"code": 0x11}, [10, 1]),
+        ({"since": at(1), "until": at(2)}, [3, 2]),
+        ({"until": at(4)}, [3, 2, 1]),
+        ({"since": at(60 * 23)}, [10]),
+        ({"after": 1, "before": 4}, [3, 2]),
+        ({"line": "A"}, []),  # of no kind that is kept
+    ],
+)
+async def test_ret_03_what_is_kept_beside_the_log_is_found_as_before(books, tmp_path, monkeypatch, wanted, sequences):
+    assert await let_go(tmp_path / "hall.db", 10, "egm.door") == 9
+    assert [row[0] for row in books.execute("SELECT position FROM kept")] == [1, 2, 3]
+    for slice_size in (1, 3, 1000):
+        monkeypatch.setattr(search_module, "FIRST_SLICE", slice_size)
+        assert found(books, **wanted) == sequences
+        assert found(books, limit=2, **wanted) == sequences[:2]
 
 
 async def test_pages_follow_on_without_a_hole_or_a_repeat(books, monkeypatch):
