@@ -4,10 +4,10 @@ Machines named here only seed the registry; at run time the registry counts. Sec
 come from the credentials directory (or, in development, the environment).
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from edge.hall.ids import ASSET_MAX
 from edge.hall.meters import FIRST_SNAPSHOT
@@ -20,6 +20,8 @@ LineUrl = Annotated[
 HexKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Listen = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$")]
 MeterCode = Annotated[int, Field(ge=0, le=0xFFFF)]
+BalanceTerm = Literal[0x00, 0x01, 0x03, 0x04, 0x08, 0x09, 0x0B, 0x15, 0x16, 0x17, 0x18]
+"Meters that credits are made of or go to (MTR-10)."
 Scope = Literal[
     "status:read", "events:read", "events:ack", "commands:write", "egms:read", "egms:write", "lines:read", "trace:read",
     "incidents:write", "reports:read", "proof:read", "config:read", "config:write", "access:admin", "backup:admin",
@@ -115,6 +117,25 @@ class LineSettings(Table):
         return not self.url.startswith("modbus-")
 
 
+class BalanceSettings(Table):
+    """By what a machine's own meters are held against each other. Unlike the rest of [[egm]] it counts at each start."""
+
+    tolerance: int = Field(default=0, ge=0, le=1_000_000)
+    "Credits by which its meters may disagree before it is told."
+    cancelled: Literal["parts", "total"] = "parts"
+    "parts: meters 03 and 09 are what was cancelled and paid; total: meter 04, which holds both."
+    tickets_in_cancelled: bool = False
+    "With total: tickets printed are in 04 already, as some makers fill it."
+    lacks: tuple[BalanceTerm, ...] = ()
+    "Meters that do not count for this machine, because it has no such device."
+
+    @model_validator(mode="after")
+    def _tickets_are_in_the_total_only(self) -> Self:
+        if self.tickets_in_cancelled and self.cancelled != "total":
+            raise ValueError('tickets_in_cancelled says something only with cancelled = "total"')
+        return self
+
+
 class EgmSettings(Table):
     """A slot machine to be registered at first sight."""
 
@@ -128,6 +149,7 @@ class EgmSettings(Table):
     label: Label | None = None
     serial: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
     "Serial number of the cabinet that should answer there; none: whichever answers first is taken."
+    balance: BalanceSettings = BalanceSettings()
 
 
 class StoreSettings(Table):

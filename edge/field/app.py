@@ -31,7 +31,7 @@ from edge.field.pollers import exact
 from edge.field.pollers.hearing import Habits, Hearing
 from edge.field.pollers.sas import SasPoller, Wire
 from edge.field.pollers.supervisor import Supervisor, not_open
-from edge.field.registry import Registry, prepare
+from edge.field.registry import Registry, balance_rules, prepare
 from edge.field.rounds import Rounds
 from edge.field.upkeep.retention import Retention
 from edge.hall.events import Fact
@@ -217,6 +217,7 @@ class Field:
                 count_per_hour=polling.games_per_hour,
             ),
             on_wrong_machine=polling.on_wrong_machine,
+            balance=balance_rules(settings),
         )
 
     def _build_lines(self) -> list[str]:

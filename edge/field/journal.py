@@ -20,6 +20,7 @@ from edge.field.entries import write_entry
 from edge.field.found import Found
 from edge.field.page import Decision, Page, Policy, Ways
 from edge.hall.devices import Egm
+from edge.rules.balance import BalanceRules
 from edge.rules.meters import Pace
 from sync.db import Transaction
 from sync.envelope import Envelope
@@ -60,9 +61,10 @@ class Journal:
         incidents: Path,
         pace: Pace,
         on_wrong_machine: Policy = "go_on",
+        balance: Mapping[int, BalanceRules] | None = None,
     ) -> None:
         self._writer = writer
-        self._ways = Ways(source, gaming_day, pace, on_wrong_machine)
+        self._ways = Ways(source, gaming_day, pace, on_wrong_machine, balance or {})
         self._quality = quality
         self._incidents = incidents
         self._egms: Mapping[int, Egm] = {}

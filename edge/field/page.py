@@ -11,6 +11,7 @@ from edge.clock import Quality
 from edge.hall.devices import Egm, Identity
 from edge.hall.events import Fact, check, schema_path
 from edge.hall.shapes import Json
+from edge.rules.balance import BalanceRules
 from edge.rules.identity import Kind
 from edge.rules.meters import Pace
 from edge.store import days
@@ -45,6 +46,8 @@ class Ways:
     "The label of the gaming day of an instant; which day of the books a record is in is `Page.day`."
     pace: Pace
     on_wrong_machine: Policy = "go_on"
+    balance: Mapping[int, BalanceRules] = field(default_factory=dict)
+    "By asset, of machines whose meters are not held against each other as the standard says."
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from edge.config.model import Settings
 from edge.hall.devices import Egm
+from edge.rules.balance import BalanceRules
 from edge.store.descriptions import note_polls, unsupported_polls
 from edge.store.devices import Seed, SeedDifference, egms, seed_egms
 from edge.store.last_exceptions import last_exception
@@ -65,3 +66,16 @@ def prepare(tx: Transaction, settings: Settings) -> Registry:
     return Registry(
         machines, differences, last, frozenset(markers), first_run, asked, unsupported, read, open_counts(tx)
     )
+
+
+def balance_rules(settings: Settings) -> Mapping[int, BalanceRules]:
+    """By asset: by what its meters are held against each other. Of this start's configuration, and in no table."""
+    return {
+        egm.asset: BalanceRules(
+            tolerance=egm.balance.tolerance,
+            cancelled=egm.balance.cancelled,
+            tickets_in_cancelled=egm.balance.tickets_in_cancelled,
+            lacks=frozenset(egm.balance.lacks),
+        )
+        for egm in settings.egms
+    }

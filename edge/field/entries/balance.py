@@ -34,6 +34,7 @@ from edge.store.meters import Recorded
 from protocols.sas.catalog.denominations import DENOMINATIONS
 
 STANDARD = BalanceRules()
+"Of a machine for which the configuration says nothing else."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ def enter_balance(page: Page, recorded: Recorded, snapshot_id: str, time: dateti
     moment = _Moment(page, recorded, snapshot_id, time)
     here = _verdicts(recorded)
     growths: dict[int | None, Mapping[MeterOf, int | None] | None] = {None: {}}
-    for identity in identities_of(end, found.games, _minor_per_unit(recorded.source.denomination), STANDARD):
+    rules = page.ways.balance.get(asset, STANDARD)
+    for identity in identities_of(end, found.games, _minor_per_unit(recorded.source.denomination), rules):
         code = identity.stated.code
         before = found.balances.get((identity.rule, code)) or Balance(asset, identity.rule, code, None)
         wrong = unfit(identity, end)

@@ -91,6 +91,12 @@ BROKEN = [
      "egm 18: address", "machine 17 already", "HE1009"),
     ('line = "A"\n', 'line = "A"\n[[egm]]\nasset = 17\nline = "A"\naddress = 2\n',
      "egm 17: asset", "twice", "HE1007"),
+    ('line = "A"\n', 'line = "A"\n[egm.balance]\ntolerance = -1\n',
+     "config.toml:12: egm 17: balance: tolerance = -1", "bounds", "HE1006"),
+    ('line = "A"\n', 'line = "A"\n[egm.balance]\nlacks = [0x0C]\n',
+     "config.toml:12: egm 17: balance: lacks[1] = 12", "allowed", "HE1016"),
+    ('line = "A"\n', 'line = "A"\n[egm.balance]\ntickets_in_cancelled = true\n',
+     "config.toml:11: egm 17: balance", 'only with cancelled = "total"', "HE1006"),
     ('line = "A"\n', 'line = "A"\n[web]\nlisten = ["0.0.0.0:80"]\n',
      "config.toml:12: web: listen[1]", "TLS", "HE1013"),
     ('line = "A"\n', 'line = "A"\n[mqtt]\nhost = "127.0.0.1"\npassword = "x"\n',
@@ -117,6 +123,13 @@ def test_all_mistakes_are_said_at_once_in_the_order_of_the_file(tmp_path):
     text = text.replace('id = "7"', 'id = "7"\nfoo = 1')
     said = problems(tmp_path, text)
     assert [line.split(" ")[0] for line in said] == ["config.toml:3:", "config.toml:8:", "config.toml:11:"]
+
+
+def test_mtr_10_what_may_be_lacking_are_the_meters_that_credits_are_made_of():
+    from edge.config.model import BalanceTerm
+    from edge.rules.balance import CANCELLED_ROW, CREDIT_ROWS
+
+    assert set(BalanceTerm.__args__) == {row.code for row in (*CREDIT_ROWS, CANCELLED_ROW)}
 
 
 def test_a_missing_file_is_said_with_its_full_path(tmp_path):

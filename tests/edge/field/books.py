@@ -16,7 +16,7 @@ from edge.clock import ManualClock
 from edge.config.model import Settings
 from edge.field.found import Found
 from edge.field.journal import Journal, Written
-from edge.field.registry import Registry, prepare
+from edge.field.registry import Registry, balance_rules, prepare
 from edge.rules.gaming_day import GamingDays
 from edge.rules.meters import Pace
 from edge.store.migrations import MIGRATIONS
@@ -127,6 +127,7 @@ async def open_books(
             incidents=path.parent / "incidents",
             pace=Pace(),
             on_wrong_machine=settings.polling.on_wrong_machine,
+            balance=balance_rules(settings),
         )
 
         def first(tx: Transaction) -> Registry:

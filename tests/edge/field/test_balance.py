@@ -6,6 +6,7 @@ On a real file and its writer, with the meters of simulated machines.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -306,3 +307,81 @@ async def test_over_the_wire_a_bill_that_no_meter_tells_is_an_alarm_at_the_next_
         conn.close()
         assert (states["credits"].residual, states["credits"].unjudged) == (500, None)
         assert states["bills"].unjudged == "not_read", "only the count of the bill that came was asked for"
+
+
+# what the configuration says of a machine ------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def configured(directory: Path, persona: Persona | None = None, **balance: Any) -> AsyncIterator[Watched]:
+    """Machine 17 with this table [egm.balance], read once."""
+    egms = [{"asset": 17, "line": "A", "address": 1, "balance": balance}]
+    async with open_books(settings_for(directory, egms)) as books:
+        watched = Watched(books, persona)
+        watched.machine.insert_bill(50)
+        await watched.snapshot()
+        yield watched
+
+
+@pytest.mark.parametrize(("tolerance", "lost", "told"), [(0, 1, ["-1"]), (10, 10, []), (10, 11, ["-11"])])
+async def test_a_residual_is_told_above_the_tolerance_of_the_machine_mtr_10(
+    tmp_path: Path, tolerance: int, lost: int, told: list[str]
+) -> None:
+    async with configured(tmp_path, tolerance=tolerance) as watched:
+        watched.lose(0x0C, lost)
+        await watched.snapshot()
+        assert [event["data"]["residual"] for event in watched.books.events(UNBALANCED)] == told
+        assert watched.state().residual == -lost, "forgiven is not forgotten"
+
+
+@pytest.mark.parametrize(("cancelled", "told"), [("parts", ["-700"]), ("total", [])])
+async def test_what_was_cancelled_is_the_total_or_its_parts_as_configured_mtr_10(
+    tmp_path: Path, cancelled: str, told: list[str]
+) -> None:
+    """A machine that counts what it cancels in meter 04 and never in 03."""
+    async with configured(tmp_path, cancelled=cancelled) as watched:
+        watched.lose(0x0C, 700)
+        watched.lose(0x04, -700)
+        await watched.snapshot()
+        assert [event["data"]["residual"] for event in watched.books.events(UNBALANCED)] == told
+
+
+@pytest.mark.parametrize(("within", "told"), [(False, ["300"]), (True, [])])
+async def test_printed_tickets_are_in_the_total_of_some_makers_as_configured_mtr_10(
+    tmp_path: Path, within: bool, told: list[str]
+) -> None:
+    async with configured(tmp_path, cancelled="total", tickets_in_cancelled=within) as watched:
+        watched.lose(0x0C, 300)
+        watched.lose(0x16, -300)
+        watched.lose(0x04, -300)
+        await watched.snapshot()
+        assert [event["data"]["residual"] for event in watched.books.events(UNBALANCED)] == told
+
+
+@pytest.mark.parametrize(("lacks", "told", "unjudged"), [([], [], "unsupported"), ([0x17], ["-400"], None)])
+async def test_a_machine_without_a_device_is_judged_once_somebody_says_so_mtr_10(
+    tmp_path: Path, lacks: list[int], told: list[str], unjudged: str | None
+) -> None:
+    silent = Persona(unsupported_meters=frozenset({0x17}))
+    async with configured(tmp_path, silent, lacks=lacks) as watched:
+        watched.lose(0x0C, 400)
+        await watched.snapshot()
+        assert [event["data"]["residual"] for event in watched.books.events(UNBALANCED)] == told
+        assert watched.state().unjudged == unjudged
+
+
+async def test_the_configuration_of_each_start_decides_and_of_one_machine_only_mtr_10(tmp_path: Path) -> None:
+    async with configured(tmp_path, tolerance=10) as watched:
+        watched.lose(0x0C, 5)
+        await watched.snapshot()
+        assert watched.books.events(UNBALANCED) == []
+        machine, now = watched.machine, watched.now
+    others = [
+        {"asset": 17, "line": "A", "address": 1},
+        {"asset": 18, "line": "A", "address": 2, "balance": {"tolerance": 10}},
+    ]
+    async with open_books(settings_for(tmp_path, others)) as books:
+        again = Watched(books)
+        again.machine, again.now = machine, now
+        await again.snapshot()
+        assert [event["data"]["residual"] for event in books.events(UNBALANCED)] == ["-5"]
