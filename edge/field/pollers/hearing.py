@@ -94,7 +94,7 @@ class Hearing:
         self._showing = Showing(board, self._seats, habits)
         self.full: Callable[[], None] | None = None
         "Called when the books are full: whoever can make room does, the lines are held meanwhile."
-        self.shed: Callable[[str, str], bool] | None = None
+        self.shed: Callable[[str, str], bool] = lambda _kind, _subject: False
         "Of this kind and subject: is it given up because room is short?"
 
     @property
@@ -196,10 +196,10 @@ class Hearing:
 
     def write_waiting(self) -> None:
         """Write down what waited; a line that is held stays so."""
-        waiting, self._waiting_for_room = self._waiting_for_room, []
+        waiting, acts = self._waiting_for_room, self._acts_waiting
+        self._waiting_for_room, self._acts_waiting = [], []
         for wire, heard in waiting:
             self._record(wire, heard)
-        acts, self._acts_waiting = self._acts_waiting, []
         for found in acts:
             self.enter(found)
 
@@ -222,7 +222,7 @@ class Hearing:
         seat = self._by_place.get((wire.name, event.address))
         if seat is None:
             return
-        if event.code not in AFTER and self._given_up(meaning(event.code).kind, f"egm/{seat.asset}"):
+        if event.code not in AFTER and self.shed(meaning(event.code).kind, f"egm/{seat.asset}"):
             return
         place = len(heard.found)
         unknown = seat.stage not in (Stage.ACCEPTED, Stage.READY)
@@ -234,9 +234,6 @@ class Hearing:
             self._follow_ups.after(seat, event.code, written.caused_by(place))
 
         heard.then.append(then)
-
-    def _given_up(self, kind: str, subject: str) -> bool:
-        return self.shed is not None and self.shed(kind, subject)
 
     def _link_up(self, wire: Wire, event: LinkUp, at: datetime, now: float, heard: Heard) -> None:
         seat = self._by_place.get((wire.name, event.address))
