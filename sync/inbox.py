@@ -16,7 +16,13 @@ from sync.commands import Command, parse
 from sync.db import Reader, Transaction
 from sync.envelope import canonical, stamp
 
-Status = Literal["admitted", "repeated", "conflict", "expired", "wrong-epoch", "stale-term", "wrong-gateway", "too-old"]
+Status = Literal[
+    "admitted", "repeated", "conflict", "expired", "wrong-epoch", "stale-term", "wrong-gateway", "too-old", "barred"
+]
+PRUNE_MAX = 200
+"""Rows forgotten in one transaction at most: nobody waits for its commit longer than for any other."""
+OLDEST_SEEN = 2000
+"""More than can be open at a time, so that what is open does not hide what is old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +44,14 @@ class Entry:
     result: dict[str, Any] | None
 
 
-def admit(tx: Transaction, command: Command, *, gateway: str, now: datetime) -> Admission:
+def admit(tx: Transaction, command: Command, *, gateway: str, now: datetime | None, barred: bool = False) -> Admission:
     """Take a command in, once by (central, command id) and content.
 
     In this order: another gateway; here before (same content: ``repeated`` with its result, whatever became of term,
     stream and expiry meanwhile; other content: ``conflict``); older than the watermark; another stream than the present
-    one; a lower term than this central used before; too late. ``now``: UTC, by the house's clock.
+    one; a lower term than this central used before; too late; ``barred``: the house has a reason of its own (no room, no
+    such machine), told only of a command that was never here. ``now``: UTC, by the house's clock; None: nobody knows how
+    late it is, and nothing is too late.
     """
     if command.gateway != gateway:
         return Admission("wrong-gateway")
@@ -63,8 +71,10 @@ def admit(tx: Transaction, command: Command, *, gateway: str, now: datetime) -> 
     term = tx.execute("SELECT term FROM inbox_terms WHERE central = ?", (command.central,)).fetchone()
     if term is not None and command.term < term[0]:
         return Admission("stale-term")
-    if now >= command.expires_at:
+    if now is not None and now >= command.expires_at:
         return Admission("expired")
+    if barred:
+        return Admission("barred")
     if term is None or command.term > term[0]:
         tx.execute("INSERT OR REPLACE INTO inbox_terms (central, term) VALUES (?, ?)", (command.central, command.term))
     tx.execute(
@@ -102,8 +112,23 @@ def find(conn: Reader, central: str | None, command_id: str) -> Entry | None:
     return Entry(parse(row[0]), row[1], row[2], None if row[3] is None else orjson.loads(row[3]))
 
 
-def prune(tx: Transaction, before: datetime) -> int:
-    """Forget finished commands issued before this instant. Nothing issued before it is admitted ever after."""
+def prune(tx: Transaction, before: datetime, at_most: int = PRUNE_MAX) -> int:
+    """Forget finished commands issued before this instant, oldest arrivals first; returns how many, ``at_most`` at a time.
+
+    Nothing issued before it is admitted ever after. Only the oldest arrivals are looked at: a search through all of them
+    would hold the writer up. Fewer than ``at_most``: no more are left there.
+    """
     limit = stamp(before)
-    tx.execute("UPDATE inbox_watermark SET min_issued_at = max(min_issued_at, ?)", (limit,))
-    return tx.execute("DELETE FROM inbox WHERE result IS NOT NULL AND issued_at < ?", (limit,)).rowcount
+    tx.execute("UPDATE inbox_watermark SET min_issued_at = ? WHERE min_issued_at < ?", (limit, limit))
+    return tx.execute(
+        "DELETE FROM inbox WHERE entry IN "
+        "(SELECT entry FROM (SELECT entry, issued_at, finished_at FROM inbox ORDER BY entry LIMIT ?) "
+        "WHERE finished_at IS NOT NULL AND issued_at < ? LIMIT ?)",
+        (OLDEST_SEEN, limit, at_most),
+    ).rowcount
+
+
+def last_issued(conn: Reader) -> datetime | None:
+    """When the command that came last was issued, by its sender's clock; None: the inbox is empty."""
+    row = conn.execute("SELECT issued_at FROM inbox ORDER BY entry DESC LIMIT 1").fetchone()
+    return None if row is None else datetime.fromisoformat(row[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import sqlite3
 import sys
@@ -27,12 +28,17 @@ from edge.field.commands.dispatch import CommandKey, Dispatch
 from edge.field.desk import Desk
 from edge.field.found import Found
 from edge.field.journal import Journal, Written
+from edge.field.laststop import Failure, forget_failure, note_failure, read_failure
 from edge.field.pollers import exact
 from edge.field.pollers.hearing import Habits, Hearing
 from edge.field.pollers.sas import SasPoller, Wire
 from edge.field.pollers.supervisor import Supervisor, not_open
 from edge.field.registry import Registry, balance_rules, prepare
 from edge.field.rounds import Rounds
+from edge.field.safe import SafeField
+from edge.field.upkeep import Upkeep
+from edge.field.upkeep.guards import Guards, incident
+from edge.field.upkeep.inbox import Forgetting
 from edge.field.upkeep.retention import Retention
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
@@ -50,7 +56,7 @@ from protocols.sas.host import Host, Start
 from protocols.sas.rules import LineRules
 from sync import inbox
 from sync.db import Database, Transaction
-from sync.errors import StoreError
+from sync.errors import StorageFatal, StoreError
 from sync.writer import Writer
 
 STOP_LINES_WITHIN_S = 1.2
@@ -100,6 +106,8 @@ class Field:
             # A storage error is a full stop: nobody is answered any more, the next start reads what the disk has.
             log.critical("storage failed; nothing more is acknowledged", error=str(self._fatal.result()))
             code = exit_codes.STORAGE
+            slug = getattr(self._fatal.result(), "slug", StorageFatal.slug)
+            note_failure(self.books.directory, Failure(slug, str(self._fatal.result()), stamp(self.clock.wall())))
         elif stopped not in done:
             code = exit_codes.BUG
             for task in done:
@@ -193,13 +201,22 @@ class Field:
             subject=self._subject,
         )
         # Runs beside everything else; each is a room with a `run` that ends only when it is cancelled.
-        self.upkeep = [
+        self.upkeep: list[Upkeep] = [
+            Guards(
+                self.books.database,
+                writer=self.writer,
+                record=self._record_quietly,
+                board=self.board,
+                clock=self.clock,
+                subject=self._subject,
+            ),
             Retention(
                 self.journal.write,
                 self.clock,
                 keep_events_days=settings.store.keep_events_days,
                 keep_money_days=settings.store.keep_money_days,
-            )
+            ),
+            Forgetting(self.journal.write, self.clock),
         ]
         self.poller.start(loop)
 
@@ -289,6 +306,13 @@ class Field:
             "sqlite": sqlite3.sqlite_version,
         }
         self._record_quietly([Fact("hall.gateway.started.v1", self._subject, self.clock.wall(), data)])
+        failure = read_failure(self.books.directory)
+        if failure is not None:
+            what: dict[str, Json] = {"text": failure.text, "at": failure.at}
+            self.journal.record(
+                [incident(failure.slug, what, self._subject, self.clock)],
+                lambda _written, error: None if error else forget_failure(self.books.directory),
+            )
         self.board.update_gateway(
             gateway=self.settings.gateway.id,
             hall=self.settings.hall.name,
@@ -398,4 +422,12 @@ def run(settings: Settings) -> int:
     except (SecondField, StoreError, OSError, sqlite3.Error) as error:
         print(f"hall-edge field: {error}", file=sys.stderr)
         return exit_codes.STORAGE
-    return exact.run(Field(settings, books).run())
+    if books.verdict.safe is not None:
+        return asyncio.run(SafeField(settings, books.verdict.safe).run())
+    code = exact.run(Field(settings, books).run())
+    if code == exit_codes.STORAGE:
+        # An orderly end would close the connection, and closing writes: a checkpoint onto a disk that just refused.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code

@@ -15,7 +15,8 @@ from datetime import datetime
 from edge.hall.requests import ReadMeters, Request, merged
 
 QUEUE_MAX = 32
-"""Per machine. Central may send more only after some were answered; a full queue refuses, it never drops."""
+"""Per machine: commands, and the gateway's own questions apart from them. Central may send more only after some were
+answered; a full queue refuses, it never drops. Commands never crowd out the question who the machine is."""
 
 
 class DeskFull(Exception):
@@ -44,6 +45,8 @@ class Slip:
     request: Request
     command: CommandRef | None = None
     expires_at: datetime | None = None
+    serial: str | None = None
+    "Only for the machine with this serial number; None: whichever stands there."
 
 
 @dataclass(slots=True)
@@ -75,7 +78,7 @@ class Desk:
                 if both is not None:
                     tray.waiting[place] = replace(waiting, request=both)
                     return False
-        if len(tray.waiting) >= QUEUE_MAX:
+        if sum((one.command is None) is (slip.command is None) for one in tray.waiting) >= QUEUE_MAX:
             raise DeskFull(slip.request.asset)
         if first:
             tray.waiting.appendleft(slip)
@@ -130,10 +133,19 @@ class Desk:
         tray = self._trays.get(asset)
         return tray is not None and any(isinstance(slip.request, kind) for slip in _open(tray))
 
-    def withdraw_expired(self, now: datetime) -> Iterator[Slip]:
-        """Take out what expired while it waited. What is under way may have been heard and is not withdrawn."""
+    def withdraw_expired(self, now: datetime, *, sure: bool = True) -> Iterator[Slip]:
+        """Take out what expired while it waited. What is under way may have been heard and is not withdrawn.
+
+        ``sure`` False: the clock cannot be believed. Then only readings are, which whoever asked was promised an end of.
+        """
         for tray in self._trays.values():
-            late = [slip for slip in tray.waiting if slip.expires_at is not None and slip.expires_at <= now]
+            late = [
+                slip
+                for slip in tray.waiting
+                if slip.expires_at is not None
+                and slip.expires_at <= now
+                and (sure or isinstance(slip.request, ReadMeters))
+            ]
             for slip in late:
                 tray.waiting.remove(slip)
                 yield slip
@@ -155,6 +167,11 @@ class Desk:
         """Requests of this machine that have no outcome yet."""
         tray = self._trays.get(asset)
         return 0 if tray is None else sum(1 for _ in _open(tray))
+
+    def commands_of(self, asset: int) -> int:
+        """Commands of this machine that have no outcome yet."""
+        tray = self._trays.get(asset)
+        return 0 if tray is None else sum(slip.command is not None for slip in _open(tray))
 
     @property
     def commands(self) -> int:

@@ -9,7 +9,12 @@ from typing import Any
 from edge.hall.requests import Confirm, Disable, Enable, Request, SetClock
 from edge.hall.shapes import Schema, integer, record, text
 
-ASSET_BODY: Schema = record({"asset": integer(1, 999_999_999, about="asset number of the machine")})
+EXPECTED = text(
+    40, about="serial number of the machine that is meant; another one is not touched. Left out: whichever stands there"
+)
+ASSET_BODY: Schema = record(
+    {"asset": integer(1, 999_999_999, about="asset number of the machine")}, {"expected_serial": EXPECTED}
+)
 CONFIRM_BODY: Schema = record(
     {"asset": integer(1, 999_999_999, about="asset number of the machine")},
     {"serial": text(40, about="serial number that was seen; left out: whichever answers")},

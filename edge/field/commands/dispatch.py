@@ -6,7 +6,7 @@ Over a broker every command must carry a signature that holds; over HTTP the key
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,12 +14,14 @@ from typing import Any, Literal
 
 from edge.clock import Clock, stamp
 from edge.field.commands import devices, meters
-from edge.field.desk import CommandRef, Desk, DeskFull, Slip
+from edge.field.desk import QUEUE_MAX, CommandRef, Desk, DeskFull, Slip
 from edge.field.found import CommandEnded, Found
 from edge.field.pollers.hearing import Hearing
+from edge.field.pollers.seats import Seat, Stage
 from edge.hall.events import Fact
 from edge.hall.requests import ReadMeters, Request
 from edge.hall.shapes import Json, checker
+from edge.health.conditions import condition
 from edge.seam.messages import Admitted
 from sync import inbox
 from sync.commands import Command, parse, verify
@@ -28,7 +30,11 @@ from sync.errors import CommandError, Unsigned
 
 Via = Literal["http", "mqtt", "socket"]
 OPEN_MAX = 1000
-"""Commands without an outcome, over all machines; more are refused with ``rate-limited``."""
+"""Commands without an outcome, over all machines; more are refused with ``inbox-full``."""
+CONFLICTS_KNOWN = 256
+"""Ids of which a conflict was told; of the same one it is not told again."""
+CONFLICT_EVERY_S = 60.0
+"""Nor of another one sooner than this: whoever sends nothing but conflicts must not fill the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,11 @@ class Dispatch:
         self._clock = clock
         self._keys = keys
         self._read_within = timedelta(seconds=read_within_s)
+        self._entering: Counter[int] = Counter()
+        "By asset: commands on their way into the inbox. They count as open, or all of one instant would pass the bound."
+        self._conflicts: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._conflict_told_at = float("-inf")
+        hearing.asking.barred = self._barred
         self.refused: Counter[str] = Counter()
         "Commands that were not taken since the start of the field, by code."
         body = checker(devices.ASSET_BODY)
@@ -111,20 +122,29 @@ class Dispatch:
             wrong = order.body(command.body)
             if wrong is not None:
                 return _refused(command, "validation", f"The body of {command.kind}: {wrong}.")
-            if isinstance(order, Order) and command.body["asset"] not in self._hearing.seats:
-                return _refused(command, "not-found", f"No machine {command.body['asset']} is enrolled here.")
         except CommandError as error:
             return Admitted(status=error.slug, text=str(error))
         slip = self._slip(command, order) if isinstance(order, Order) else None
-        if slip is not None and self._desk.depth(slip.request.asset) >= 32:
-            return _refused(command, "rate-limited", f"Machine {slip.request.asset} has too many requests waiting.")
-        if slip is not None and self._desk.commands >= OPEN_MAX:
-            return _refused(command, "rate-limited", f"{OPEN_MAX} commands have no outcome yet.")
-        now = self._clock.wall()
+        # Told by the inbox, which knows first whether this very command was here before: that one gets its result.
+        bar = None if slip is None else self._speaks_against(slip)
+        now, trusted = self._clock.wall(), self._trusted
+        if slip is not None:
+            self._entering[slip.request.asset] += 1
         try:
-            admission = await self._write(lambda tx: inbox.admit(tx, command, gateway=self._gateway, now=now))
+            admission = await self._write(
+                lambda tx: inbox.admit(
+                    tx, command, gateway=self._gateway, now=now if trusted else None, barred=bar is not None
+                )
+            )
         except CommandError as error:
             return _refused(command, error.slug, str(error))
+        finally:
+            if slip is not None:
+                self._leave(slip.request.asset)
+        if admission.status == "barred" and bar is not None:
+            return _refused(command, *bar)
+        if admission.status == "conflict":
+            self._tell_conflict(command)
         if admission.status == "admitted":
             if slip is not None:
                 self._put(slip)
@@ -151,7 +171,7 @@ class Dispatch:
                 self._fail(ref, asset, "unknown-kind", f"This version has no command {command.kind!r}.")
             elif isinstance(order, Act):
                 now = self._clock.wall()
-                if now < command.expires_at:
+                if now < command.expires_at or not self._trusted:
                     self._hearing.enter(order.found(command.body, ref, now))
                 else:
                     self._record([_expired(ref, command.body["asset"], command.expires_at, now)])
@@ -164,7 +184,7 @@ class Dispatch:
         """Called about once a second: what was too late and was never sent ends as ``hall.command.expired.v1``."""
         now = self._clock.wall()
         found: list[Found] = []
-        for slip in self._desk.withdraw_expired(now):
+        for slip in self._desk.withdraw_expired(now, sure=self._trusted):
             if slip.command is None or slip.expires_at is None:
                 continue
             found.append(_expired(slip.command, slip.request.asset, slip.expires_at, now))
@@ -174,6 +194,65 @@ class Dispatch:
                 found.append(_failed(slip.command, slip.request.asset, "timeout", text, now))
         if found:
             self._record(found)
+
+    @property
+    def _trusted(self) -> bool:
+        """May anything come to its end because of what the clock says?"""
+        return self._clock.quality() != "untrusted"
+
+    def _speaks_against(self, slip: Slip) -> tuple[str, str] | None:
+        """Code and sentence of what the house has against a new command; None: nothing."""
+        asset = slip.request.asset
+        seat = self._hearing.seats.get(asset)
+        if seat is None:
+            return "not-found", f"No machine {asset} is enrolled here."
+        if slip.serial is not None and (other := _another(seat, slip.serial)) is not None:
+            return "wrong-machine", other
+        if self._desk.commands_of(asset) + self._entering[asset] >= QUEUE_MAX:
+            return (
+                "inbox-full",
+                f"Machine {asset} has {QUEUE_MAX} commands without an outcome. Send this one again later.",
+            )
+        if self._desk.commands + self._entering.total() >= OPEN_MAX:
+            return "inbox-full", f"{OPEN_MAX} commands have no outcome yet. Send this one again later."
+        return None
+
+    def _leave(self, asset: int) -> None:
+        self._entering[asset] -= 1
+        if not self._entering[asset]:
+            del self._entering[asset]
+
+    def _barred(self, seat: Seat, slip: Slip) -> bool:
+        """The last look before a command is begun, also after the whole process stood still: is it too late, is it still
+        the machine that was meant? True: it has ended, and must not be begun."""
+        if slip.command is None:
+            return False
+        now = self._clock.wall()
+        if slip.expires_at is not None and now >= slip.expires_at and self._trusted:
+            self._record([_expired(slip.command, seat.asset, slip.expires_at, now)])
+            return True
+        if slip.serial is not None and seat.egm.identity.serial != slip.serial:
+            self._fail(slip.command, seat.asset, "wrong-machine", _meant(seat, slip.serial))
+            return True
+        return False
+
+    def _tell_conflict(self, command: Command) -> None:
+        """One incident for each id; whoever goes on and on is told of once a minute."""
+        known, now = (command.central, command.command_id), self._clock.monotonic()
+        if known in self._conflicts or now - self._conflict_told_at < CONFLICT_EVERY_S:
+            return
+        self._conflicts[known] = None
+        if len(self._conflicts) > CONFLICTS_KNOWN:
+            self._conflicts.popitem(last=False)
+        self._conflict_told_at = now
+        row = condition("conflict")
+        data: dict[str, Json] = {
+            "code": row.code,
+            "slug": row.slug,
+            "text": f"{command.central} used the id of a command again with another content. Nothing was done.",
+            "facts": {"central": command.central, "command_id": command.command_id, "kind": command.kind},
+        }
+        self._record([Fact("hall.gateway.incident.v1", f"gateway/{self._gateway}", self._clock.wall(), data)])
 
     def _put(self, slip: Slip) -> None:
         try:
@@ -190,7 +269,7 @@ class Dispatch:
         if isinstance(request, ReadMeters):
             # MTR-08: whoever asks has meters or a failure within the limit, however long the command would be valid.
             expires_at = min(expires_at, self._clock.wall() + self._read_within)
-        return Slip(request, _ref(command), expires_at)
+        return Slip(request, _ref(command), expires_at, command.body.get("expected_serial"))
 
     def _check_signature(self, command: Command, via: Via) -> None:
         if via != "mqtt":
@@ -199,6 +278,20 @@ class Dispatch:
         if key is None or (key.central is not None and key.central != command.central):
             raise Unsigned("The command is not signed with a key of its central.")
         verify(command, key.ed25519)
+
+
+def _another(seat: Seat, serial: str) -> str | None:
+    """Does another machine answer there than the one with this serial number? None: no, or nobody knows yet."""
+    if seat.stage is Stage.HELD:
+        return f"Another machine than the enrolled one answers for {seat.asset}; it waits to be confirmed."
+    known = seat.egm.identity.serial
+    if known == serial or (known is None and seat.stage in (Stage.DOWN, Stage.GREETING)):
+        return None
+    return _meant(seat, serial)
+
+
+def _meant(seat: Seat, serial: str) -> str:
+    return f"Machine {seat.asset} has serial number {seat.egm.identity.serial or 'unknown'}; {serial} was meant."
 
 
 def _ref(command: Command) -> CommandRef:

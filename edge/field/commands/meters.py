@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from edge.field.commands.devices import EXPECTED
 from edge.field.desk import CommandRef
 from edge.field.found import DecisionFound
 from edge.hall.ids import ASSET_MAX
@@ -24,7 +25,10 @@ DECIDE_BODY: Schema = record(
 _SHAPE = checker(DECIDE_BODY)
 READ_BODY: Schema = record(
     {"asset": integer(1, ASSET_MAX, about="asset number of the machine")},
-    {"occasion": choice("move", "last", about="the machine is about to be moved, or taken away for good")},
+    {
+        "occasion": choice("move", "last", about="the machine is about to be moved, or taken away for good"),
+        "expected_serial": EXPECTED,
+    },
 )
 
 

@@ -33,6 +33,8 @@ class Asking:
         self.confirmed: Callable[[Seat, Slip], None] | None = None
         self.stranded: Callable[[Seat], None] | None = None
         "Called about once a second for a machine that waits to be known and is not being asked."
+        self.barred: Callable[[Seat, Slip], bool] | None = None
+        "The last look at a command before it is begun. True: it must not be, and its end has been written down."
         self.stopping = False
 
     def ask(self, slip: Slip, *, first: bool = False) -> None:
@@ -103,6 +105,9 @@ class Asking:
     def _begin(self, seat: Seat, *, urgent: bool) -> None:
         while (slip := self._desk.take(seat.asset, lambda one: _may(seat, one), urgent=urgent)) is not None:
             request = slip.request
+            if slip.command is not None and self.barred is not None and self.barred(seat, slip):
+                self._desk.finish(seat.asset, urgent=urgent)
+                continue
             if isinstance(request, Confirm):
                 assert self.confirmed is not None
                 self.confirmed(seat, slip)

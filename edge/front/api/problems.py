@@ -16,6 +16,8 @@ from sync.errors import SyncError
 
 MEDIA: Final = "application/problem+json"
 _BY_STATUS: Mapping[int, str] = {401: "unauthenticated", 403: "forbidden", 404: "not-found", 405: "not-found"}
+RETRY_S: Final = 5
+"Seconds after which it is worth to ask again, where a 429 does not know it better."
 log = structlog.get_logger()
 
 
@@ -56,6 +58,8 @@ def problem(
     headers = {"WWW-Authenticate": 'Bearer realm="hall-edge"'} if status == 401 else {}
     if status == 503:
         headers["Retry-After"] = "1"
+    elif status == 429:
+        headers["Retry-After"] = str((members or {}).get("retry_after_s", RETRY_S))
     return Response(orjson.dumps(body), status_code=status, media_type=MEDIA, headers=headers)
 
 

@@ -240,7 +240,7 @@ async def test_a_machine_that_says_no_ends_the_command_as_failed_with_its_word(h
 async def test_a_machine_with_a_full_desk_takes_no_more_and_central_is_told(hall: SmallHall) -> None:
     for number in range(32):
         assert (await admit(hall, command(hall, command_id=f"c-{number}"))).status == "admitted"
-    assert (await admit(hall, command(hall, command_id="c-99"))).status == "rate-limited"
+    assert (await admit(hall, command(hall, command_id="c-99"))).status == "inbox-full"
     assert (await admit(hall, command(hall, command_id="c-100", body={"asset": 18}))).status == "admitted"
     assert len(inbox_of(hall)) == 33
 
@@ -249,7 +249,7 @@ async def test_all_machines_together_have_a_bound_too(hall: SmallHall, monkeypat
     monkeypatch.setattr("edge.field.commands.dispatch.OPEN_MAX", 2)
     assert (await admit(hall, command(hall))).status == "admitted"
     assert (await admit(hall, command(hall, command_id="c-2", body={"asset": 18}))).status == "admitted"
-    assert (await admit(hall, command(hall, command_id="c-3"))).status == "rate-limited"
+    assert (await admit(hall, command(hall, command_id="c-3"))).status == "inbox-full"
     await hall.go(20, lambda: len(endings(hall)) == 2)
     assert (await admit(hall, command(hall, command_id="c-3"))).status == "admitted"
 
