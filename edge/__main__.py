@@ -23,9 +23,15 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         ("field", "wires and books: the only writer (hall-edge.service)"),
         ("front", "people and central: reads only (hall-edge-front.service)"),
         ("migrate", "bring the database to this version's tables; nothing due, nothing written"),
+        ("backup", "copy the books while the field works, as one file that was checked"),
     ):
         part = parts.add_parser(name, help=text, description=text)
         part.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"default {DEFAULT_CONFIG}")
+    restore = parts.add_parser("restore", help="books from a backup into a state directory, while no field works on it")
+    restore.add_argument("file", type=Path, help="the backup")
+    restore.add_argument("--into", type=Path, required=True, help="state directory, such as /var/lib/hall-edge")
+    restore.add_argument("--key-file", type=Path, help="64 hexadecimal digits; needed for a sealed backup")
+    restore.add_argument("--replace", action="store_true", help="move books that are there aside")
     return parser.parse_args(argv)
 
 
@@ -44,6 +50,11 @@ def main(argv: list[str] | None = None) -> int:
         from edge.run import run
 
         return run(arguments.config)
+    if arguments.part == "restore":
+        # Needs no configuration: on a bare box there is none yet.
+        from edge.jobs.restore import run as run_restore
+
+        return run_restore(arguments.file, arguments.into, arguments.key_file, replace=arguments.replace)
     from edge.config.load import ConfigErrors, load
 
     try:
@@ -59,6 +70,10 @@ def main(argv: list[str] | None = None) -> int:
         from edge.field.coldstart import migrate
 
         return migrate(settings)
+    if arguments.part == "backup":
+        from edge.jobs.backup import run as run_backup
+
+        return run_backup(settings, arguments.config)
     from edge.field.app import run as run_field
 
     return run_field(settings)

@@ -94,6 +94,12 @@ def lay_out(conn: sqlite3.Connection, sets: Sequence[Migrations], steps: Sequenc
             each.apply(db, stop_before=[step.name for step in each.pending(db)[count:]])
 
 
+def steps_in(each: Migrations) -> int:
+    """How many steps a set of migrations has."""
+    with closing(sqlite3.connect(":memory:")) as conn:
+        return len(each.pending(sqlite_utils.Database(conn)))
+
+
 def _copy(conn: sqlite3.Connection, path: Path, name: str) -> None:
     size = path.stat().st_size
     free = shutil.disk_usage(path.parent).free
