@@ -106,6 +106,11 @@ class Journal:
         """Run the caller's own small work (a cursor, an admission, a marker) as one transaction; on disk when it returns."""
         return await self._writer.run(work, urgent=True)
 
+    async def compose(self, work: Callable[[Page], T]) -> T:
+        """Run the caller's own work that makes records too, as one transaction; on disk when it returns."""
+        clock = self._quality()
+        return await self._writer.run(lambda tx: work(Page(tx, clock, self._ways, self._egms)), urgent=True)
+
     def _keep_incident(self, found: Sequence[Found], error: Exception) -> None:
         # The books refused it: a bug of ours or hostile bytes. It must not be lost with the acknowledgement, so it is
         # kept beside the books, on disk before the line goes on.

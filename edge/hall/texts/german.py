@@ -84,6 +84,7 @@ SENTENCES: Mapping[str, str] = {
     "gateway.started": "Das Gateway ist gestartet (letzter Halt: {last_stop})",
     "gateway.stopped": "Das Gateway hält an ({reason})",
     "gateway.epoch.opened": "Das Protokoll beginnt Epoche {epoch} ({reason})",
+    "gateway.checkpoint": "Das Protokoll ist bis Satz {sequence} signiert",
     "gateway.clock.stepped": "Die Uhr ist um {offset_ms} ms gesprungen",
     "gateway.clock.quality": "Die Uhr ist {clock}",
     "gateway.storage": "Speicherplatz ist {level}",

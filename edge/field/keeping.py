@@ -1,0 +1,193 @@
+"""What keeps the log provable while the field runs: a new epoch where one is due, home, anchor, signed checkpoints."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge.clock import Clock
+from edge.field.coldstart import Books
+from edge.field.epochs import open_new_epoch
+from edge.field.incidents import incident
+from edge.field.page import Page
+from edge.field.upkeep.anchoring import Anchoring
+from edge.field.verdicts import Finding
+from edge.hall.events import Fact
+from edge.store import checkpoints
+from edge.store.checkpoints import Checkpoint
+from edge.store.home import note_home, read_home
+from sync.errors import StorageFull
+from sync.log import Head
+
+T = TypeVar("T")
+
+LOOK_S = 5.0
+RECORDS = 10_000
+"A checkpoint after so many records at the latest: what a start has to verify."
+OFTEN_S = 3600.0
+"And after so long, when there is something new."
+
+log = structlog.get_logger("field")
+
+
+class Compose(Protocol):
+    """As the journal composes: a page in one transaction, on disk when it returns."""
+
+    def __call__(self, work: Callable[[Page], T], /) -> Awaitable[T]:
+        """Run this work."""
+
+
+class Keeping:
+    """One per field. ``begin`` before anything else is written; ``run`` beside everything; ``end``, then ``close``."""
+
+    def __init__(
+        self,
+        books: Books,
+        compose: Compose,
+        head: Callable[[], Head],
+        clock: Clock,
+        *,
+        subject: str,
+        version: str,
+        record: Callable[[list[Fact]], None],
+    ) -> None:
+        self._books = books
+        self._compose = compose
+        self._head = head
+        self._clock = clock
+        self._subject = subject
+        self._version = version
+        self._record = record
+        self._key: Ed25519PrivateKey | None = None
+        self._signed = 0
+        self._signed_at = clock.monotonic()
+        self._loop = asyncio.get_running_loop()
+        self._anchoring: Anchoring | None = None
+
+    async def begin(self) -> None:
+        """What the cold start has found is written down: epoch, home, incidents; from here on the anchor follows.
+
+        Raises StorageFull, StorageFatal, OSError (the key of the checkpoints).
+        """
+        self._key = checkpoints.own_key(self._books.directory)
+        verdict = self._books.verdict
+
+        def first(page: Page) -> None:
+            if verdict.new_epoch is not None:
+                open_new_epoch(page, verdict.new_epoch, subject=self._subject, version=self._version)
+            self._settle(page, verdict.notes)
+            if verdict.new_epoch is not None:
+                self._sign(page)
+            newest = checkpoints.newest(page.tx)
+            self._signed = 0 if newest is None else newest.position
+
+        await self._compose(first)
+        if self._books.anchor is not None:
+            self._anchoring = Anchoring(self._books.anchor, self._tell_trouble)
+            self._anchoring.moved(self._head())
+
+    def moved(self, head: Head) -> None:
+        """This head is on disk."""
+        if self._anchoring is not None:
+            self._anchoring.moved(head)
+
+    async def run(self) -> None:
+        """Sign when it is time, for ever."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if self._is_due():
+                await self._sign_now()
+
+    async def end(self) -> None:
+        """The orderly stop is signed too: the next start has nothing to verify."""
+        if self._is_new():
+            await self._sign_now()
+
+    def close(self) -> None:
+        """After the last commit: the anchor has the last head."""
+        if self._anchoring is not None:
+            self._anchoring.moved(self._head())
+            self._anchoring.close()
+
+    async def open_epoch(self, finding: Finding) -> None:
+        """While the field runs: the stream goes on under a new name from here."""
+
+        def work(page: Page) -> None:
+            open_new_epoch(page, finding, subject=self._subject, version=self._version)
+            self._sign(page)
+
+        await self._compose(work)
+
+    def _settle(self, page: Page, notes: Sequence[Finding]) -> None:
+        home, noted = self._books.home, read_home(page.tx)
+        if home is not None and (noted is None or noted.home != home or self._books.verdict.new_epoch is not None):
+            note_home(page.tx, home, self._books.mark)
+        for finding in notes:
+            page.append(incident(finding.slug, finding.facts, subject=self._subject, at=page.tx.now))
+
+    def _is_new(self) -> bool:
+        # The record that tells of the last checkpoint is no reason for another.
+        head = self._head()
+        return head.position > self._signed + 1 and head.cursor.sequence > 0
+
+    def _is_due(self) -> bool:
+        late = self._clock.monotonic() - self._signed_at >= OFTEN_S
+        return self._head().position - self._signed >= RECORDS or (late and self._is_new())
+
+    async def _sign_now(self) -> None:
+        try:
+            await self._compose(self._sign)
+        except StorageFull:
+            return  # tried again when there is room
+        self._signed_at = self._clock.monotonic()
+
+    def _sign(self, page: Page) -> None:
+        end, key = page.tx.log, self._key
+        if key is None or end.sequence == 0:
+            return
+        end.flush(page.tx.executemany)
+        made = checkpoints.sign_end(
+            page.tx, key, epoch=end.epoch, stream_id=end.streamid, sequence=end.sequence, position=end.position,
+            chain=end.chain,
+        )  # fmt: skip
+        page.append(checkpoint_fact(made, self._subject, page))
+        self._signed = made.position
+
+    def _tell_trouble(self, error: OSError | None) -> None:
+        # In the thread of the anchor. The loop may be closed already: then nobody is left to be told.
+        try:
+            self._loop.call_soon_threadsafe(self._trouble, error)
+        except RuntimeError:
+            return
+
+    def _trouble(self, error: OSError | None) -> None:
+        if error is None:
+            log.info("the anchor can be written again")
+            return
+        log.warning("the anchor cannot be written", error=str(error))
+        facts = {"path": str(self._books.anchor), "error": str(error)}
+        self._record([incident("anchor-failing", facts, subject=self._subject, at=self._clock.wall())])
+
+
+def checkpoint_fact(made: Checkpoint, subject: str, page: Page) -> Fact:
+    """The checkpoint for central, which keeps it: with the very text that was signed."""
+    return Fact(
+        "hall.gateway.checkpoint.v1",
+        subject,
+        page.tx.now,
+        {
+            "epoch": made.epoch,
+            "streamid": made.stream_id,
+            "sequence": made.sequence,
+            "position": made.position,
+            "sha256": made.chain.hex(),
+            "made_at": made.made_at,
+            "text": made.text,
+            "public_key": made.public_key.hex(),
+            "signature": made.signature.hex(),
+        },
+    )
