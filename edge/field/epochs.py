@@ -13,6 +13,7 @@ from edge.field.incidents import incident
 from edge.field.page import Page
 from edge.field.verdicts import Finding
 from edge.hall.events import Fact
+from edge.hall.shapes import Json
 from edge.store.devices import egms
 from sync import outbox
 
@@ -47,7 +48,7 @@ def open_new_epoch(page: Page, finding: Finding, *, subject: str, version: str) 
 def _tell_gap(page: Page, asset: int, since: datetime, until: datetime) -> None:
     kind, stamps = "hall.egm.data.gap.v1", (since, until)
     first, last = (at.isoformat(timespec="milliseconds").replace("+00:00", "Z") for at in stamps)
-    data = {"asset": asset, "since": first, "until": last, "reason": "tail_lost"}
+    data: dict[str, Json] = {"asset": asset, "since": first, "until": last, "reason": "tail_lost"}
     page.append(Fact(kind, f"egm/{asset}", until, data))
 
 

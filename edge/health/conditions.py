@@ -221,7 +221,7 @@ CONDITIONS: Mapping[str, Condition] = _table(
        "Nothing, if a backup was restored on purpose. Central asks what became of the old stream."),
     _C("HE3018", "moved", "alarm", "The database was copied here from elsewhere; the log goes on as a new epoch.",
        "See that the box it came from never runs with it again."),
-    _C("HE3019", "verify-failed", "alarm", "The check of the whole log failed: {damage}.",
+    _C("HE3019", "verify-failed", "alarm", "The books do not hold: {damage}.",
        "Touch nothing, make a copy of the database, and call us."),
     _C("HE3007", "epoch-opened", "alarm", "The log started a new epoch.",
        "Central must ask what became of the old one; the first record says why."),
