@@ -27,7 +27,7 @@ from edge.field.coldstart import Books, SecondField, open_books
 from edge.field.commands.dispatch import CommandKey, Dispatch
 from edge.field.desk import Desk
 from edge.field.found import Found
-from edge.field.journal import Journal, Written
+from edge.field.journal import Journal
 from edge.field.laststop import Failure, forget_failure, note_failure, read_failure
 from edge.field.pollers import exact
 from edge.field.pollers.hearing import Habits, Hearing
@@ -37,9 +37,12 @@ from edge.field.registry import Registry, balance_rules, prepare
 from edge.field.rounds import Rounds
 from edge.field.safe import SafeField
 from edge.field.upkeep import Upkeep
+from edge.field.upkeep.ballast import make_way
+from edge.field.upkeep.bus import Lines
 from edge.field.upkeep.guards import Guards, incident
 from edge.field.upkeep.inbox import Forgetting
 from edge.field.upkeep.retention import Retention
+from edge.field.upkeep.room import Room, quota_pages
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
 from edge.health.slices import take_short_slices
@@ -55,8 +58,8 @@ from protocols.line.open import open_line
 from protocols.sas.host import Host, Start
 from protocols.sas.rules import LineRules
 from sync import inbox
-from sync.db import Database, Transaction
-from sync.errors import StorageFatal, StoreError
+from sync.db import PAGES_MAX, Database, Transaction
+from sync.errors import StorageFatal, StorageFull, StoreError
 from sync.writer import Writer
 
 STOP_LINES_WITHIN_S = 1.2
@@ -81,7 +84,6 @@ class Field:
         self.board = Board()
         self.desk = Desk()
         self._subject = f"gateway/{settings.gateway.id}"
-        self._room_waits = False
 
     async def run(self) -> int:
         """From the open books to the orderly stop. Returns the exit code."""
@@ -132,6 +134,7 @@ class Field:
             now_utc=self.clock.wall,
             post=loop.call_soon_threadsafe,
             on_fatal=lambda error: loop.call_soon_threadsafe(self._die, error),
+            pages_max=quota_pages(settings.store.quota_mib, PAGES_MAX),
         )
         self.writer.start()
         self.journal = self._new_journal()
@@ -154,10 +157,10 @@ class Field:
             hall_time=lambda: self.clock.wall().astimezone(zone),
         )
         self.hearing = Hearing(self.journal, self.board, self.desk, self.clock, habits)
-        self.hearing.full = self._books_are_full
         self.poller = SasPoller(self.hearing, monotonic=self.clock.monotonic)
         self.hearing.poller = self.poller
         self.supervisor = Supervisor(self.poller, self.hearing, self.journal, self.board, self.clock)
+        self._build_room()
         unclean = self._build_lines()
         self.dispatch = Dispatch(
             gateway=settings.gateway.id,
@@ -217,6 +220,7 @@ class Field:
                 keep_money_days=settings.store.keep_money_days,
             ),
             Forgetting(self.journal.write, self.clock),
+            self.room,
         ]
         self.poller.start(loop)
 
@@ -351,7 +355,8 @@ class Field:
             for wire in clean:
                 mark_clean(tx, wire.name)
 
-        await self.journal.write(mark)
+        with contextlib.suppress(StorageFull):  # full: no marker, the next start is silent first
+            await self.journal.write(mark)
         log.info("lines stopped", clean=len(clean), lines=len(self.supervisor.wires))
 
     def _die(self, error: BaseException) -> None:
@@ -362,24 +367,26 @@ class Field:
         head = self.writer.head
         self.board.update_gateway(streamid=head.cursor.streamid, epoch=head.epoch, sequence=head.cursor.sequence)
         self.seam.announce_head(head.position, head.cursor)
+        self.room.note_commit(self.writer.last_commit_s)
 
-    def _books_are_full(self) -> None:
-        self.board.update_gateway(state="held")
-        if not self._room_waits:
-            self._room_waits = True
-            asyncio.get_running_loop().call_later(2.0, self._try_again)
-
-    def _try_again(self) -> None:
-        self._room_waits = False
-        self.board.update_gateway(state="running")
-        self.hearing.room_again()
+    def _build_room(self) -> None:
+        self.lines = Lines(self.journal, self.hearing, self.poller, self.supervisor, self.clock)
+        self.room = Room(
+            self.books.directory,
+            self.books.database,
+            self.settings.store,
+            clock=self.clock,
+            board=self.board,
+            bus=self.lines,
+            write=self.journal.write,
+            record=self._record_quietly,
+            subject=self._subject,
+        )
+        self.hearing.full = self.lines.full = self.room.full
+        self.hearing.shed = self.room.shedding.gives_up
 
     def _record_quietly(self, found: list[Fact] | list[Found]) -> None:
-        def done(_written: Written | None, error: Exception | None) -> None:
-            if error is not None:
-                log.error("a fact was refused by the books", error=str(error))
-
-        self.journal.record(found, done)
+        self.lines.record(found)
 
 
 def _opener(line: LineSettings) -> Callable[[float], Line]:
@@ -417,6 +424,7 @@ def run(settings: Settings) -> int:
     setup(settings.log.level, part="field", monotonic=time.monotonic)
     # Before there are threads: the writer, for whom lines wait, takes after us.
     log.debug("short turns on the processor", refused=take_short_slices())
+    make_way(Path(settings.store.directory))
     try:
         books = open_books(settings)
     except (SecondField, StoreError, OSError, sqlite3.Error) as error:
@@ -424,7 +432,11 @@ def run(settings: Settings) -> int:
         return exit_codes.STORAGE
     if books.verdict.safe is not None:
         return asyncio.run(SafeField(settings, books.verdict.safe).run())
-    code = exact.run(Field(settings, books).run())
+    try:
+        code = exact.run(Field(settings, books).run())
+    except StorageFull as full:
+        print(f"hall-edge field: {full}", file=sys.stderr)
+        code = exit_codes.STORAGE
     if code == exit_codes.STORAGE:
         # An orderly end would close the connection, and closing writes: a checkpoint onto a disk that just refused.
         sys.stdout.flush()
