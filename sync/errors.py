@@ -40,6 +40,18 @@ class StorageFatal(StoreError):
     slug = "storage-fatal"
 
 
+class ForeignWriter(StorageFatal):
+    """Somebody else committed to our file: what we hold in memory of its end may be wrong. Full stop."""
+
+    slug = "foreign-writer"
+
+
+class DatabaseReplaced(StorageFatal):
+    """The file at our path is not the one we write to: what we call durable would be a ghost's. Full stop."""
+
+    slug = "database-replaced"
+
+
 class ConstraintBroken(StoreError):
     """The tables refuse this fact: a bug of ours or hostile bytes. Its neighbours in the group are not touched."""
 
@@ -130,6 +142,18 @@ class UnknownConsumer(DeliveryError):
     """No consumer of that name is configured. HTTP 404."""
 
     slug = "not-found"
+
+
+class NotOlder(DeliveryError):
+    """A person may set a consumer back, not forward. HTTP 409."""
+
+    slug = "not-older"
+
+
+class NotNext(DeliveryError):
+    """Only the record at which a delivery stands can be set aside. HTTP 409."""
+
+    slug = "not-next"
 
 
 class FieldAway(DeliveryError):

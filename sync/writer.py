@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar, cast
 
 from sync.db import PAGES_MAX, Transaction, open_writing
 from sync.envelope import stamp
-from sync.errors import ConstraintBroken, StorageFatal, StorageFull, WriterClosed
+from sync.errors import ConstraintBroken, ForeignWriter, StorageFatal, StorageFull, WriterClosed
 from sync.log import Head, LogEnd
 from sync.places import read_end
 
@@ -29,8 +29,8 @@ Done = Callable[[Any, Exception | None], None]
 _FULL = 13
 _CONSTRAINT = 19
 # BUSY and LOCKED are here too: nobody else may write, and two who do can damage the file (fixed only in SQLite 3.51.3).
-_FATAL = frozenset((5, 6, 7, 8, 10, 11, 14, 15, 26))
-"BUSY LOCKED NOMEM READONLY IOERR CORRUPT CANTOPEN PROTOCOL NOTADB"
+_FATAL = frozenset((2, 3, 5, 6, 7, 8, 10, 11, 14, 15, 22, 26))
+"INTERNAL PERM BUSY LOCKED NOMEM READONLY IOERR CORRUPT CANTOPEN PROTOCOL NOLFS NOTADB, with all their extended codes"
 
 
 class _Tx:
@@ -103,6 +103,8 @@ class Writer:
         self._conn: sqlite3.Connection | None = None
         self._log: LogEnd | None = None
         self._head: Head | None = None
+        self._data_version = 0
+        self._condemned = False
 
     # for whoever wants to write ---------------------------------------------------------------------------------------
 
@@ -122,6 +124,7 @@ class Writer:
         """Open the file and begin. Raises NotMigrated, PragmaRefused, ChainBroken, sqlite3.Error."""
         conn = open_writing(self._path, pages_max=self._pages_max, any_thread=True)
         try:
+            self._data_version = _data_version(conn)
             self._log = read_end(conn)
         except BaseException:
             conn.close()
@@ -170,6 +173,17 @@ class Writer:
         self._put((work, done, time.monotonic() + (0.0 if urgent else self._group_s), True))
         return await future
 
+    def condemn(self, error: StorageFatal) -> None:
+        """From the loop: the file is not what it should be. The group in work may still end; nothing is told, nothing follows.
+
+        What was posted and not yet called is not called either. The first error counts; later ones do nothing.
+        """
+        self._condemned = True
+        if self.fatal is None:
+            self._die(error)
+        with self._wake:
+            self._wake.notify()
+
     def hurry(self) -> None:
         """A frame that would acknowledge is due: commit what waits now. Nothing waits: nothing happens."""
         with self._wake:
@@ -209,7 +223,8 @@ class Writer:
                 with self._wake:
                     self._running = []
                 self._deliver(outcomes)
-            conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if self.fatal is None:
+                conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except BaseException as error:  # noqa: BLE001  whatever it was, nothing may be called durable any more
             self._die(error)
         finally:
@@ -220,8 +235,10 @@ class Writer:
     def _next_group(self) -> list[_Item]:
         """Wait for work, then for company. Empty: closing, and nothing is left."""
         with self._wake:
-            while not self._waiting and not self._closing:
+            while not self._waiting and not self._closing and self.fatal is None:
                 self._wake.wait()
+            if self.fatal is not None:
+                return []
             while self._waiting and not (self._hurry or self._closing or len(self._waiting) >= self._group_max):
                 left = self._waiting[0][_DUE] - time.monotonic()
                 if left <= 0:
@@ -306,6 +323,9 @@ class Writer:
         now = self._now_utc()
         log.recordedat = stamp(now)
         conn.execute("BEGIN IMMEDIATE")
+        # Counts what others committed, not us: before anything of ours is laid on top of theirs.
+        if _data_version(conn) != self._data_version:
+            raise ForeignWriter(f"Another program wrote into {self._path.name}; nothing of ours was added to it.")
         return _Tx(conn, log, now)
 
     def _undo(self, conn: sqlite3.Connection, log: LogEnd, mark: Any) -> None:
@@ -320,7 +340,7 @@ class Writer:
         left = deque(outcomes)
 
         def tell() -> None:
-            while left:
+            while left and not self._condemned:
                 done, result, error = left.popleft()
                 told = False
                 try:
@@ -329,7 +349,7 @@ class Writer:
                 finally:
                     if not told:  # its error goes to the loop's handler; the others must still hear
                         self._to_loop(tell)
-            if self.on_commit is not None:
+            if self.on_commit is not None and not self._condemned:
                 self.on_commit()
 
         self._to_loop(tell)
@@ -342,8 +362,12 @@ class Writer:
             return
 
     def _die(self, error: BaseException) -> None:
-        fatal = StorageFatal(f"The store {self._path.name} failed: {type(error).__name__}: {error}", cause=repr(error))
-        fatal.__cause__ = error
+        if isinstance(error, StorageFatal):
+            fatal = error
+        else:
+            told = f"The store {self._path.name} failed: {type(error).__name__}: {error}"
+            fatal = StorageFatal(told, cause=getattr(error, "sqlite_errorname", None) or repr(error))
+            fatal.__cause__ = error
         with self._wake:
             self.fatal = fatal
             waiters = [item for item in (*self._running, *self._waiting) if item[_AWAITED]]
@@ -358,6 +382,10 @@ class Writer:
 def _primary(error: sqlite3.Error) -> int:
     """SQLite's primary result code; 1 (a mistake in SQL) where Python itself refused."""
     return int(getattr(error, "sqlite_errorcode", 1)) & 0xFF
+
+
+def _data_version(conn: sqlite3.Connection) -> int:
+    return int(conn.execute("PRAGMA data_version").fetchone()[0])
 
 
 def _as_error(error: Exception) -> Exception:

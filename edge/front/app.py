@@ -45,7 +45,7 @@ from edge.health.slices import take_short_slices
 from edge.health.watchdog import Notify, Pillars, Watchdog
 from edge.logs import setup
 from edge.seam.client import SeamClient
-from sync.db import Database
+from sync.db import WAL_LIMIT, Database
 
 STOP_WITHIN_S = 1.8
 NICE = 10
@@ -173,6 +173,8 @@ class House:
             if await _answers(self._control):
                 self.pillars.moved("http", now)
             self.pillars.moved("seam", front.seam.moved_at)
+            if front.seam.mirror.gateway.wal_bytes > WAL_LIMIT:
+                front.readers.hurry()
             seam = "field answers" if front.seam.connected else f"field away: {front.seam.last_error}"
             watchdog.beat(now, f"{seam}; {self.live.streams} live pages")
 

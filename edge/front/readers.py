@@ -23,6 +23,7 @@ class Readers:
         self._barred = barred
         self._conn: sqlite3.Connection | None = None
         self._others: set[sqlite3.Connection] = set()
+        self._hurried: set[sqlite3.Connection] = set()
         self._allowed = False
 
     def opened(self) -> None:
@@ -45,6 +46,7 @@ class Readers:
         for other in tuple(self._others):
             with contextlib.suppress(sqlite3.ProgrammingError):
                 other.interrupt()
+                self._hurried.add(other)
 
     def check(self) -> None:
         """May the books be read now? Raises FieldAway or SafeMode if not."""
@@ -73,7 +75,10 @@ class Readers:
         except sqlite3.OperationalError as error:
             if not self._allowed:
                 raise FieldAway("The field went away while the books were read") from error
+            if conn in self._hurried:
+                raise FieldAway("The books could not be held open so long; ask again, or for less") from error
             raise
         finally:
             self._others.discard(conn)
+            self._hurried.discard(conn)
             conn.close()
