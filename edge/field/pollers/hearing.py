@@ -94,8 +94,7 @@ class Hearing:
         self._showing = Showing(board, self._seats, habits)
         self.full: Callable[[], None] | None = None
         "Called when the books are full: whoever can make room does, the lines are held meanwhile."
-        self.shed: Callable[[str, str], bool] = lambda _kind, _subject: False
-        "Of this kind and subject: is it given up because room is short?"
+        self.shed: Callable[[str, str], bool] = lambda _kind, _subject: False  # True: given up, as room is short
 
     @property
     def poller(self) -> SasPoller | None:
@@ -185,7 +184,7 @@ class Hearing:
 
     @property
     def waits_for_room(self) -> bool:
-        """Something that was heard or decided is not in the books, because they are full."""
+        """Is anything not in the books because they are full?"""
         return bool(self._waiting_for_room or self._acts_waiting)
 
     def room_again(self) -> None:
