@@ -32,6 +32,7 @@ def copy_checked(hostile: Path, target: Path) -> Sound:
 
     Raises DatabaseRefused; sqlite3.Error and OSError are then of the target's disk.
     """
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     with closing(sqlite3.connect(target, isolation_level=None)) as conn:
         # Thrown away if we die; synced as a whole at the end.
         conn.execute("PRAGMA journal_mode=OFF")
