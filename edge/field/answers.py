@@ -7,6 +7,7 @@ import resource
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
+from edge.field.claims import Claims
 from edge.field.commands.dispatch import Dispatch
 from edge.field.journal import Journal
 from edge.field.pollers.sas import SasPoller
@@ -31,6 +32,7 @@ from protocols.line.tap import TapRecord
 from sync import inbox, outbox
 from sync.db import Transaction
 from sync.envelope import Cursor as LogCursor
+from sync.errors import DeliveryError
 from sync.writer import Writer
 
 Tracer = Callable[[str, TapRecord], None]
@@ -50,6 +52,8 @@ class Answers:
         self._supervisor = supervisor
         self.scanning = Scanning(poller, supervisor)
         self.tracer: Tracer | None = None
+        self.claims: Claims | None = None
+        "Who hears of acknowledgements that are refused."
         self.dropped: Mapping[str, int] = {}
         "Callers of the seam that were sent away, by reason; the seam counts."
         self._asked_at = poller.lateness.mark()
@@ -61,7 +65,12 @@ class Answers:
         def work(tx: Transaction) -> outbox.Advanced:
             return outbox.advance(tx, asked.consumer, cursor)
 
-        moved = await self._journal.write(work)
+        try:
+            moved = await self._journal.write(work)
+        except DeliveryError as refused:
+            if self.claims is not None:
+                await self.claims.heard(asked.consumer, cursor, refused)
+            raise
         at = moved.cursor
         return Advanced(moved=moved.moved, cursor=Cursor(streamid=at.streamid, sequence=at.sequence, sha256=at.sha256))
 

@@ -21,14 +21,16 @@ import structlog
 from edge import exit_codes
 from edge.board import Board
 from edge.clock import Clock, SystemClock, stamp
-from edge.config.model import LineSettings, Settings
+from edge.config.model import Settings
 from edge.field.answers import Answers
 from edge.field.coldstart import Books, SecondField, open_books
 from edge.field.commands.dispatch import CommandKey, Dispatch
 from edge.field.desk import Desk
 from edge.field.found import Found
 from edge.field.journal import Journal
+from edge.field.keeping import Keeping
 from edge.field.laststop import Failure, forget_failure, note_failure, read_failure
+from edge.field.openers import opener
 from edge.field.pollers import exact
 from edge.field.pollers.hearing import Habits, Hearing
 from edge.field.pollers.sas import SasPoller, Wire
@@ -52,9 +54,6 @@ from edge.rules.gaming_day import GamingDays
 from edge.rules.meters import Pace
 from edge.seam.server import SeamServer
 from edge.store.markers import mark_clean
-from protocols.line.line import Line, LineStats
-from protocols.line.line import LineSettings as WireSettings
-from protocols.line.open import open_line
 from protocols.sas.host import Host, Start
 from protocols.sas.rules import LineRules
 from sync import inbox
@@ -117,6 +116,7 @@ class Field:
         notify.stopping("finishing the polls that are out")
         if code == 0:
             await self._stop_lines()
+            await self.keeping.end()
         for task in (stopped, *tasks):
             task.cancel()
         await asyncio.gather(stopped, *tasks, return_exceptions=True)
@@ -125,6 +125,7 @@ class Field:
         await self.seam.close()
         if code == 0:
             self.writer.close()
+            self.keeping.close()
         return code
 
     async def _build(self, loop: asyncio.AbstractEventLoop, notify: Notify) -> None:
@@ -138,6 +139,9 @@ class Field:
         )
         self.writer.start()
         self.journal = self._new_journal()
+        self.keeping = Keeping(self.books, self.journal, self.writer, self.clock, subject=self._subject,
+                               version=_version(), record=self._record_quietly)  # fmt: skip
+        await self.keeping.begin()
         self.registry: Registry = await self.journal.write(lambda tx: prepare(tx, settings))
         for difference in self.registry.differences:
             log.warning(
@@ -181,10 +185,11 @@ class Field:
             self.dispatch.resume(inbox.open_commands(reader))
         self._tell_started(unclean)
         answers = Answers(self.journal, self.writer, self.dispatch, self.poller, self.supervisor)
-        answers.scanning.openers = {line.name: _opener(line) for line in settings.lines if line.is_sas and line.enabled}
+        answers.scanning.openers = {line.name: opener(line) for line in settings.lines if line.is_sas and line.enabled}
         socket = Path(settings.gateway.run_directory) / "field.sock"
         self.seam = SeamServer(socket, answers, self.board, _version(), on_bug=_note_bug)
         answers.dropped = self.seam.dropped
+        answers.claims = self.keeping.claims
         answers.tracer = lambda line, r: self.seam.trace(line, r.at, r.direction, r.data, r.flags)
         await self.seam.start()
         self.writer.on_commit = self._head_moved
@@ -221,6 +226,7 @@ class Field:
             ),
             Forgetting(self.journal.write, self.clock),
             self.room,
+            self.keeping,
         ]
         self.poller.start(loop)
 
@@ -296,7 +302,7 @@ class Field:
                     review=self.registry.reviews_open.get(machine.asset, 0),
                 )
             assets = [machine.asset for machine in here]
-            self.supervisor.add(wire, _opener(line), assets, deaf_after_s=line.deaf_after_s)
+            self.supervisor.add(wire, opener(line), assets, deaf_after_s=line.deaf_after_s)
         return unclean
 
     def _tell_started(self, unclean: list[str]) -> None:
@@ -367,6 +373,7 @@ class Field:
         head = self.writer.head
         self.board.update_gateway(streamid=head.cursor.streamid, epoch=head.epoch, sequence=head.cursor.sequence)
         self.seam.announce_head(head.position, head.cursor)
+        self.keeping.moved(head)
         self.room.note_commit(self.writer.last_commit_s)
 
     def _build_room(self) -> None:
@@ -387,24 +394,6 @@ class Field:
 
     def _record_quietly(self, found: list[Fact] | list[Found]) -> None:
         self.lines.record(found)
-
-
-def _opener(line: LineSettings) -> Callable[[float], Line]:
-    stats = LineStats()
-    wire = WireSettings(
-        baud=line.baud,
-        gap_s=line.gap_ms / 1000,
-        wakeup_by=line.wakeup_by,
-        dtr=line.dtr,
-        rts=line.rts,
-        wakeup_by_server=line.wakeup_by_server,
-        parity_proven=line.parity_proven,
-    )
-
-    def open_it(now: float) -> Line:
-        return open_line(line.url, name=line.name, settings=wire, now=now, stats=stats)
-
-    return open_it
 
 
 def _note_bug(bug: BaseException) -> None:

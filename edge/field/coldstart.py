@@ -6,6 +6,7 @@ years of records takes no longer. Whatever is found becomes a verdict; what foll
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -102,7 +103,13 @@ def anchor_path(settings: Settings) -> Path | None:
 
 
 def _locked(directory: Path) -> int:
-    lock_fd = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        lock_fd = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        # A lock needs no right to write; that nothing can be written is a finding, told in safe mode.
+        lock_fd = os.open(directory / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -113,7 +120,7 @@ def _locked(directory: Path) -> int:
 
 def _look(books: Books) -> None:
     database = books.database
-    finding = soundness.missing(database, books.anchor)
+    finding = soundness.read_only(books.directory) or soundness.missing(database, books.anchor)
     books.made_now = not database.exists()
     wanted = expected(MIGRATIONS)
     if finding is None and not books.made_now:
@@ -133,8 +140,6 @@ def _before_migrating(database: Path, wanted: Expected) -> Finding | None:
         finding = soundness.foreign(reader, wanted)
     if finding is None and soundness.check_is_due(database):
         finding = soundness.quick_check(database)
-        if finding is None:
-            database.with_name(soundness.CHECK_FIRST).unlink(missing_ok=True)
     return finding
 
 

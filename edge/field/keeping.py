@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Sequence
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.clock import Clock
+from edge.field.claims import Claims
 from edge.field.coldstart import Books
 from edge.field.epochs import open_new_epoch
 from edge.field.incidents import incident
+from edge.field.journal import Journal
 from edge.field.page import Page
 from edge.field.upkeep.anchoring import Anchoring
 from edge.field.verdicts import Finding
@@ -22,8 +23,7 @@ from edge.store.checkpoints import Checkpoint
 from edge.store.home import note_home, read_home
 from sync.errors import StorageFull
 from sync.log import Head
-
-T = TypeVar("T")
+from sync.writer import Writer
 
 LOOK_S = 5.0
 RECORDS = 10_000
@@ -34,21 +34,14 @@ OFTEN_S = 3600.0
 log = structlog.get_logger("field")
 
 
-class Compose(Protocol):
-    """As the journal composes: a page in one transaction, on disk when it returns."""
-
-    def __call__(self, work: Callable[[Page], T], /) -> Awaitable[T]:
-        """Run this work."""
-
-
 class Keeping:
     """One per field. ``begin`` before anything else is written; ``run`` beside everything; ``end``, then ``close``."""
 
     def __init__(
         self,
         books: Books,
-        compose: Compose,
-        head: Callable[[], Head],
+        journal: Journal,
+        writer: Writer,
         clock: Clock,
         *,
         subject: str,
@@ -56,8 +49,8 @@ class Keeping:
         record: Callable[[list[Fact]], None],
     ) -> None:
         self._books = books
-        self._compose = compose
-        self._head = head
+        self._compose = journal.compose
+        self._writer = writer
         self._clock = clock
         self._subject = subject
         self._version = version
@@ -67,6 +60,8 @@ class Keeping:
         self._signed_at = clock.monotonic()
         self._loop = asyncio.get_running_loop()
         self._anchoring: Anchoring | None = None
+        self.claims: Claims
+        "Made by ``begin``."
 
     async def begin(self) -> None:
         """What the cold start has found is written down: epoch, home, incidents; from here on the anchor follows.
@@ -78,17 +73,24 @@ class Keeping:
 
         def first(page: Page) -> None:
             if verdict.new_epoch is not None:
-                open_new_epoch(page, verdict.new_epoch, subject=self._subject, version=self._version)
+                self._open(page, verdict.new_epoch)
             self._settle(page, verdict.notes)
-            if verdict.new_epoch is not None:
-                self._sign(page)
             newest = checkpoints.newest(page.tx)
             self._signed = 0 if newest is None else newest.position
 
         await self._compose(first)
+        self.claims = Claims(
+            begun=self._writer.head.cursor,
+            made_now=self._books.made_now,
+            anchored=self._books.mark is not None,
+            open_epoch=self._open,
+            compose=self._compose,
+            monotonic=self._clock.monotonic,
+            subject=self._subject,
+        )
         if self._books.anchor is not None:
             self._anchoring = Anchoring(self._books.anchor, self._tell_trouble)
-            self._anchoring.moved(self._head())
+            self._anchoring.moved(self._writer.head)
 
     def moved(self, head: Head) -> None:
         """This head is on disk."""
@@ -110,17 +112,13 @@ class Keeping:
     def close(self) -> None:
         """After the last commit: the anchor has the last head."""
         if self._anchoring is not None:
-            self._anchoring.moved(self._head())
+            self._anchoring.moved(self._writer.head)
             self._anchoring.close()
 
-    async def open_epoch(self, finding: Finding) -> None:
-        """While the field runs: the stream goes on under a new name from here."""
-
-        def work(page: Page) -> None:
-            open_new_epoch(page, finding, subject=self._subject, version=self._version)
-            self._sign(page)
-
-        await self._compose(work)
+    def _open(self, page: Page, finding: Finding) -> None:
+        # While the field runs: the stream goes on under a new name from here.
+        open_new_epoch(page, finding, subject=self._subject, version=self._version)
+        self._sign(page)
 
     def _settle(self, page: Page, notes: Sequence[Finding]) -> None:
         home, noted = self._books.home, read_home(page.tx)
@@ -131,12 +129,12 @@ class Keeping:
 
     def _is_new(self) -> bool:
         # The record that tells of the last checkpoint is no reason for another.
-        head = self._head()
+        head = self._writer.head
         return head.position > self._signed + 1 and head.cursor.sequence > 0
 
     def _is_due(self) -> bool:
         late = self._clock.monotonic() - self._signed_at >= OFTEN_S
-        return self._head().position - self._signed >= RECORDS or (late and self._is_new())
+        return self._writer.head.position - self._signed >= RECORDS or (late and self._is_new())
 
     async def _sign_now(self) -> None:
         try:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from edge.field.laststop import FAILED
 from edge.field.verdicts import Finding
 from edge.store import checkpoints
 from sync import outbox
@@ -23,8 +24,6 @@ from sync.migrate import Expected, applied_steps, schema_of
 
 INCARNATION = "incarnation"
 "File that says that a database was made in this directory."
-CHECK_FIRST = "check-first"
-"File that says that the last run ended with a storage error: read the whole file before it is written again."
 QUICK_BYTES = 200 << 20
 "A smaller file is read whole at each start."
 QUICK_WITHIN_S = 1800.0
@@ -52,6 +51,13 @@ def of_error(error: sqlite3.Error | OSError | ChainBroken, directory: Path) -> F
 def damaged(what: str, **facts: int | str) -> Finding:
     """The one finding for all that does not hold within the file."""
     return Finding("database-damaged", {"damage": what.rstrip("."), **facts})
+
+
+def read_only(directory: Path) -> Finding | None:
+    """A file system that was mounted or has turned read-only: SQLite's own error would depend on which files are left."""
+    if not os.statvfs(directory).f_flag & os.ST_RDONLY:
+        return None
+    return Finding("read-only", {"directory": str(directory), "error": "the file system is mounted read-only"})
 
 
 def missing(database: Path, anchor: Path | None) -> Finding | None:
@@ -118,8 +124,8 @@ def broken_checkpoint(conn: Reader, signed: checkpoints.Checkpoint, newest: int)
 
 
 def check_is_due(database: Path) -> bool:
-    """Is the whole file to be read before it is written?"""
-    return database.with_name(CHECK_FIRST).exists() or database.stat().st_size < QUICK_BYTES
+    """Is the whole file to be read before it is written? A large one only after a storage error."""
+    return database.with_name(FAILED).exists() or database.stat().st_size < QUICK_BYTES
 
 
 def quick_check(database: Path) -> Finding | None:
@@ -132,14 +138,3 @@ def quick_check(database: Path) -> Finding | None:
         return None
     said = (done.stdout.strip() or done.stderr.strip() or f"its check ended with {done.returncode}").splitlines()
     return damaged(said[0][:300])
-
-
-def want_check(directory: Path) -> None:
-    """The run ends with a storage error: the next one reads the whole file first. A disk that refuses this too is told
-    by its own errors then."""
-    try:
-        fd = os.open(directory / CHECK_FIRST, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.fsync(fd)
-        os.close(fd)
-    except OSError:
-        return
