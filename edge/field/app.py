@@ -10,7 +10,6 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any

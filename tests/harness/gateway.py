@@ -46,6 +46,10 @@ class Gateway:
         return self.directory / "state"
 
     @property
+    def anchor(self) -> Path:
+        return self.directory / "anchor"
+
+    @property
     def run_directory(self) -> Path:
         return self.directory / "run"
 
@@ -75,7 +79,7 @@ class Gateway:
         text = (
             f'[hall]\nid = "{self.hall_id}"\nname = "Hall {self.hall_id}"\ntime_zone = "{self.time_zone}"\n\n'
             f'[gateway]\nid = "{self.gateway_id}"\nrun_directory = "{self.run_directory}"\n\n'
-            f'[store]\ndirectory = "{self.state}"\n\n'
+            f'[store]\ndirectory = "{self.state}"\nanchor = "{self.anchor}"\n\n'
             f"[polling]\nmeters_every_s = {self.meters_every_s}\n"
             "credits_per_hour = 1_000_000_000\ncents_per_hour = 1_000_000_000\ngames_per_hour = 100_000_000\n\n"
             f'[web]\nlisten = ["127.0.0.1:{self.web_port}"]\n\n'
