@@ -28,6 +28,7 @@ def enter_snapshot(page: Page, found: SnapshotFound) -> None:
             coherent=found.coherent,
             denomination=found.denomination,
             clock_trusted=found.follows or page.clock != "untrusted",
+            confirmed=found.confirmed,
         ),
         day=page.day,
         pace=page.ways.pace,

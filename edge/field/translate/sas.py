@@ -103,4 +103,5 @@ def snapshot(
             Reading(r.game, r.denomination_code, r.code, r.value, r.size) for r in read.readings if r.value is not None
         ),
         unsupported=tuple(sorted(unsupported)),
+        confirmed=read.confirmed,
     )

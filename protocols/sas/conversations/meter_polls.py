@@ -122,6 +122,8 @@ class MeterPolls:
         "B0 was answered."
         self.has_extended = False
         "6F or AF was answered with data."
+        self.read_twice = False
+        "All that the last poll gave stood in two reads that followed each other at once, or is unsettled."
         self._last_extended = EXTENDED_TWIN
         self._has_used_twin = False
 
@@ -135,6 +137,7 @@ class MeterPolls:
 
     def confirmed(self, request: Request) -> Generator[Poll, Answer, Heard]:
         """One poll; a damaged answer is asked for once more, and on a noisy line what it says until two agree."""
+        self.read_twice = False
         heard, suspect = yield from self._once(request)
         if heard == "damaged":
             heard, suspect = yield from self._once(request)
@@ -147,8 +150,10 @@ class MeterPolls:
         for _ in range(READS_MAX - 1):
             again, _ = yield from self._once(request)
             if isinstance(again, str) or again == heard:
+                self.read_twice = not isinstance(again, str)
                 return again
             before, heard = heard, again
+        self.read_twice = True
         return {code: found if before.get(code) == found else UNSETTLED for code, found in heard.items()}
 
     def _once(self, request: Request) -> Generator[Poll, Answer, tuple[Heard, bool]]:

@@ -55,6 +55,9 @@ class MetersRead:
     unsupported_by_denomination: tuple[tuple[int, int, int], ...] = ()
     "(game, denomination code, code), as above."
     unread_by_denomination: tuple[tuple[int, int, int], ...] = ()
+    confirmed: bool | None = None
+    """True: a second read at once gave the same for each of these values, as on a noisy line each is asked for until two
+    agree. None: not for each. Values that two reads contradicted are unread, so it is never False."""
     way: Way | None = field(default=None, compare=False)
     rounds: int = field(default=1, compare=False)
     "How often all was read until the key meters stood still, or the patience was over."

@@ -65,6 +65,8 @@ class Taken:
         "Could not be read now."
         self.silent: dict[Key, int] = {}
         "Nothing reads it; with how often the machine had been heard by then."
+        self.twice: set[Key] = set()
+        "Two reads at once said the same."
         self.answers = 0
         if before is not None:
             self.found = {key: found for key, found in before.found.items() if found.value is None}
@@ -78,7 +80,7 @@ class Taken:
         found = {code: self.found.get((TOTAL, code)) for code in codes}
         return {code: one for code, one in found.items() if one is not None and one.value is not None}
 
-    def keep(self, target: Target, codes: Sequence[int], heard: dict[int, Found]) -> None:
+    def keep(self, target: Target, codes: Sequence[int], heard: dict[int, Found], *, twice: bool) -> None:
         self.answers += 1
         for code in codes:
             key = (target, code)
@@ -88,6 +90,7 @@ class Taken:
             else:
                 self.unclear.discard(key)
                 self.found[key] = found
+                (self.twice.add if twice else self.twice.discard)(key)
 
 
 class ReadMeters(Script):
@@ -216,6 +219,8 @@ class ReadMeters(Script):
         read = {(Target(one.game, one.denomination_code), one.code) for one in values}
         lacking = [key for key in keys if key not in taken.unclear and key not in read]
         best = next((use for use in self._ways if (use, False) in self._worked), None)
+        # What two reads contradicted is unread: among the values there is none of which the second read said another.
+        confirmed = True if values and read <= taken.twice else None
         return MetersRead(
             readings=tuple(values),
             unsupported=_of_games(lacking),
@@ -225,6 +230,7 @@ class ReadMeters(Script):
             unread_by_denomination=_of_denominations(unread),
             way=None if best is None else Way(best, self._polls.has_twin),
             rounds=rounds,
+            confirmed=confirmed,
         )
 
     # one target -----------------------------------------------------------------------------------------------------
@@ -316,7 +322,7 @@ class ReadMeters(Script):
         if isinstance(heard, dict):
             self._answered = True
             self._worked.add(level)
-            taken.keep(target, codes, heard)
+            taken.keep(target, codes, heard, twice=self._polls.read_twice)
             return heard
         if heard in ("damaged", "busy"):
             taken.unclear.update((target, code) for code in codes)

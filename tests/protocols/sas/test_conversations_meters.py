@@ -253,6 +253,7 @@ def test_on_a_noisy_line_a_meter_counts_when_two_reads_agree():
     assert isinstance(outcome, MetersRead)
     assert [reading.value for reading in outcome.readings] == [100, 7]
     assert outcome.coherent
+    assert outcome.confirmed is True, "the second and the third read agree"
 
 
 def test_on_a_noisy_line_a_meter_that_never_says_the_same_twice_is_unread():
@@ -264,11 +265,25 @@ def test_on_a_noisy_line_a_meter_that_never_says_the_same_twice_is_unread():
     assert [(reading.code, reading.value) for reading in outcome.readings] == [(0x02, 9)]
     assert outcome.unread == ((0, 0x00), (0, 0x05))
     assert not outcome.coherent
+    assert outcome.confirmed is True, "of the one that is left two reads said the same"
+
+
+def test_a_reading_in_which_one_poll_was_not_asked_twice_is_not_confirmed():
+    full = Cabinet(dict.fromkeys(MANY, 7))
+    talks = [
+        interview(ReadMeters(MANY, features=WITH_EXTENDED), full.modern(), suspect=lambda number, at=at: number in at)
+        for at in ((), (1,), range(1, 100))
+    ]
+    assert [outcome.confirmed for _, outcome in talks] == [None, None, True]
+    assert len(talks[0][0]) + 1 == len(talks[1][0])
+    assert {len(outcome.readings) for _, outcome in talks} == {len(MANY)}
 
 
 def test_on_a_good_line_one_read_is_enough():
-    asked, _ = interview(ReadMeters(A_FEW, features=WITH_EXTENDED), cabinet().modern())
+    asked, outcome = interview(ReadMeters(A_FEW, features=WITH_EXTENDED), cabinet().modern())
     assert len(asked) == 1
+    assert isinstance(outcome, MetersRead)
+    assert outcome.confirmed is None
 
 
 # requests and everything --------------------------------------------------------------------------------------------
