@@ -20,6 +20,7 @@ from edge import exit_codes
 from edge.config.model import Settings
 from edge.field import soundness
 from edge.field.comparing import Evidence, compare
+from edge.field.restored import with_marker
 from edge.field.verdicts import CLEAN, Finding, Verdict
 from edge.store.anchor import Mark, newest
 from edge.store.checkpoints import write_durably
@@ -150,6 +151,7 @@ def _after_migrating(books: Books, wanted: Expected) -> Finding | None:
             books.home = home_of(books.database)
             notes = _read_anchor(books)
             verdict = compare(_evidence(reader, books))
+            verdict = with_marker(books.directory, verdict)
             books.verdict = verdict._replace(notes=(*verdict.notes, *notes))
     return finding
 

@@ -8,12 +8,30 @@ would only delay the stop, and a power cut asks for the same care anyway.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
 from pathlib import Path
 from typing import NamedTuple
 
 FAILED = "storage-failed"
 """Name of the file in the state directory."""
+
+
+LOCK = "field.lock"
+"""Held by the running field. Also what is opened to see whether the file system lets anything be written."""
+
+
+def refuses_writing(directory: Path) -> str | None:
+    """Why nothing can be written here; None: it can. Writes nothing itself.
+
+    Opening tells it, ``statvfs`` does not: an ext4 that shut itself after an error still says it is mounted for writing.
+    """
+    try:
+        os.close(os.open(directory / LOCK, os.O_WRONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.strerror if error.errno == errno.EROFS else None
+    return None
 
 
 class Failure(NamedTuple):

@@ -6,14 +6,13 @@ Nothing here writes, and nothing but the quick check (a process of its own) read
 from __future__ import annotations
 
 import errno
-import os
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge.field.laststop import FAILED
+from edge.field.laststop import FAILED, refuses_writing
 from edge.field.verdicts import Finding
 from edge.store import checkpoints
 from sync import outbox
@@ -55,9 +54,8 @@ def damaged(what: str, **facts: int | str) -> Finding:
 
 def read_only(directory: Path) -> Finding | None:
     """A file system that was mounted or has turned read-only: SQLite's own error would depend on which files are left."""
-    if not os.statvfs(directory).f_flag & os.ST_RDONLY:
-        return None
-    return Finding("read-only", {"directory": str(directory), "error": "the file system is mounted read-only"})
+    error = refuses_writing(directory)
+    return None if error is None else Finding("read-only", {"directory": str(directory), "error": error})
 
 
 def missing(database: Path, anchor: Path | None) -> Finding | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edge.board import Board
 from edge.clock import Clock
+from edge.field.laststop import refuses_writing
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
 from edge.health.conditions import condition, told
@@ -88,13 +89,10 @@ class Guards:
         return None
 
     def _unwritable(self) -> StorageFatal | None:
-        try:
-            flags = os.statvfs(self._database).f_flag
-        except OSError as error:
-            return StorageFatal(f"The file system of the books does not answer: {error.strerror}", cause=repr(error))
-        if flags & os.ST_RDONLY:
-            return StorageFatal("The file system of the books has turned read-only.", cause="ST_RDONLY")
-        return None
+        error = refuses_writing(self._database.parent)
+        if error is None:
+            return None
+        return StorageFatal(f"The file system of the books lets nothing be written: {error}.", cause=error)
 
     def _watch_wal(self) -> None:
         size = os.stat(self._wal).st_size
