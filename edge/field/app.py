@@ -44,6 +44,7 @@ from edge.field.upkeep.guards import Guards, incident
 from edge.field.upkeep.inbox import Forgetting
 from edge.field.upkeep.retention import Retention
 from edge.field.upkeep.room import Room, quota_pages
+from edge.field.upkeep.told import Told
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
 from edge.health.slices import take_short_slices
@@ -226,6 +227,7 @@ class Field:
             Forgetting(self.journal.write, self.clock),
             self.room,
             self.keeping,
+            Told(self.books.directory, record=self.journal.record, clock=self.clock, subject=self._subject),
         ]
         self.poller.start(loop)
 

@@ -84,11 +84,11 @@ def run(settings: Settings, config_path: Path) -> int:
     """``hall-edge backup``. Exit codes: 0 made and checked, 74 not made."""
     clock = SystemClock()
     began = time.monotonic()
-    told: dict[str, object] = {"clock": clock.quality()}
+    told: dict[str, object] = {}
     try:
         made = backup(settings, [config_path, *sorted((config_path.parent / "conf.d").glob("*.toml"))], clock=clock)
     except (EdgeError, OSError, sqlite3.Error) as error:
-        told |= {"result": "failed", "error": _slug(error), "text": str(error)[:400]}
+        told |= {"result": "not_made", "error": _slug(error), "text": str(error)[:400]}
         print(f"hall-edge backup: {error}", file=sys.stderr)
         code = exit_codes.STORAGE
     else:

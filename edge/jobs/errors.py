@@ -8,7 +8,7 @@ from edge.errors import EdgeError
 class BackupError(EdgeError):
     """Root. A job that raises one of these has published nothing."""
 
-    slug: ClassVar[str] = "backup-error"
+    slug: ClassVar[str] = "backup-missed"
 
 
 class ArchiveDamaged(BackupError):

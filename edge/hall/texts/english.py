@@ -16,6 +16,8 @@ WORDS: Mapping[str, str] = {
     "corrupt_read": "corrupt reading", "day_end": "end of the gaming day", "link_up": "machine answers again",
     "no_answer": "no answer", "no_record": "no record", "no_serial": "no serial number", "ram_clear": "memory cleared",
     "replies_lost": "replies lost", "tail_lost": "end of the log lost", "three_tries": "three tries without an answer",
+    "made": "made and checked",
+    "not_made": "not made",
     "unclean_stop": "stop that was not clean",
     "answer_in_doubt": "an answer in doubt", "chirp_may_have_acknowledged": "a chirp may have acknowledged",
     "still_without_answer": "still no answer", "went_on_without_answer": "went on without an answer",

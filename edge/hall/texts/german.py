@@ -88,6 +88,9 @@ SENTENCES: Mapping[str, str] = {
     "gateway.clock.stepped": "Die Uhr ist um {offset_ms} ms gesprungen",
     "gateway.clock.quality": "Die Uhr ist {clock}",
     "gateway.storage": "Speicherplatz ist {level}",
+    "gateway.consumer.rewound": "{who} hat {consumer} von Satz {from_sequence} auf {to_sequence} zurückgesetzt",
+    "gateway.record.set_aside": "{who} hat Satz {sequence} für {consumer} beiseitegelegt",
+    "gateway.backup": "Sicherung: {result}",
     "gateway.incident": "{text}",
     "egm.options.changed": "Automat {asset}: Einstellungen geändert",
     "egm.games.changed": "Automat {asset}: freigegebene Spiele oder Kreditwerte geändert",
@@ -154,6 +157,7 @@ WORDS: Mapping[str, str] = {
     "agrees": "stimmt überein", "new_range": "neu begonnen",
     # the rest
     "on": "an", "off": "aus", "attendant": "der Aufsicht", "operator": "des Betreibers", "clean": "sauber",
+    "made": "gemacht und geprüft", "not_made": "nicht gemacht",
     "unclean": "nicht sauber", "synced": "gestellt", "holdover": "ohne Zeitquelle", "untrusted": "nicht verlässlich",
     "card_held": "Karte gehalten", "draw": "Karten verlangt", "reel_stopped": "Walze gestoppt", "wagered": "gesetzt",
 }  # fmt: skip
