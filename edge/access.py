@@ -16,7 +16,7 @@ from edge.errors import NotAllowed, NotAuthenticated
 
 SCOPES = frozenset(
     {
-        "status:read", "events:read", "events:ack", "commands:write", "egms:read", "egms:write", "lines:read",
+        "status:read", "events:read", "events:ack", "events:rewind", "commands:write", "egms:read", "egms:write", "lines:read",
         "trace:read", "incidents:write", "reports:read", "proof:read", "config:read", "config:write", "access:admin",
         "backup:admin", "remote:admin", "metrics:read", "sim:write",
     }

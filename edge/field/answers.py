@@ -10,9 +10,12 @@ from typing import Any, Literal
 from edge.field.claims import Claims
 from edge.field.commands.dispatch import Dispatch
 from edge.field.journal import Journal
+from edge.field.page import Page
 from edge.field.pollers.sas import SasPoller
 from edge.field.pollers.supervisor import Supervisor
 from edge.field.scanning import Scanning, UnknownLine
+from edge.hall.events import Fact
+from edge.hall.shapes import Json
 from edge.seam.connection import Caller
 from edge.seam.findings import probe_result, scan_result
 from edge.seam.messages import (
@@ -26,10 +29,12 @@ from edge.seam.messages import (
     FindCommand,
     LineScanned,
     ProbeEgm,
+    Rewind,
     ScanLine,
+    SetAside,
 )
 from protocols.line.tap import TapRecord
-from sync import inbox, outbox
+from sync import inbox, outbox, rewinding
 from sync.db import Transaction
 from sync.envelope import Cursor as LogCursor
 from sync.errors import DeliveryError
@@ -43,13 +48,21 @@ class Answers:
     machines are opened."""
 
     def __init__(
-        self, journal: Journal, writer: Writer, dispatch: Dispatch, poller: SasPoller, supervisor: Supervisor
+        self,
+        journal: Journal,
+        writer: Writer,
+        dispatch: Dispatch,
+        poller: SasPoller,
+        supervisor: Supervisor,
+        *,
+        subject: str,
     ) -> None:
         self._journal = journal
         self._writer = writer
         self._dispatch = dispatch
         self._poller = poller
         self._supervisor = supervisor
+        self._subject = subject
         self.scanning = Scanning(poller, supervisor)
         self.tracer: Tracer | None = None
         self.claims: Claims | None = None
@@ -73,6 +86,45 @@ class Answers:
             raise
         at = moved.cursor
         return Advanced(moved=moved.moved, cursor=Cursor(streamid=at.streamid, sequence=at.sequence, sha256=at.sha256))
+
+    async def rewind(self, asked: Rewind, _caller: Caller) -> Advanced:
+        """A person sets a consumer back: checked, moved and told in the log at once. Raises DeliveryError with its slug."""
+        to = None if asked.to is None else LogCursor(asked.to.streamid, asked.to.sequence, asked.to.sha256)
+
+        def work(page: Page) -> rewinding.Moved:
+            moved = rewinding.rewind(page.tx, asked.consumer, to)
+            if moved.cursor != moved.before:
+                data: dict[str, Json] = {
+                    "consumer": asked.consumer,
+                    "who": asked.principal,
+                    "comment": asked.comment,
+                    "from_streamid": moved.before.streamid,
+                    "from_sequence": moved.before.sequence,
+                    "to_streamid": moved.cursor.streamid,
+                    "to_sequence": moved.cursor.sequence,
+                }
+                page.append(Fact("hall.gateway.consumer.rewound.v1", self._subject, page.tx.now, data))
+            return moved
+
+        return _moved(await self._journal.change(work))
+
+    async def set_aside(self, asked: SetAside, _caller: Caller) -> Advanced:
+        """A delivery goes on behind the one record at which it stands, and the log says who wanted it and why."""
+
+        def work(page: Page) -> rewinding.Moved:
+            moved = rewinding.set_aside(page.tx, asked.consumer, asked.sequence)
+            data: dict[str, Json] = {
+                "consumer": asked.consumer,
+                "who": asked.principal,
+                "comment": asked.comment,
+                "streamid": moved.cursor.streamid,
+                "sequence": moved.cursor.sequence,
+                "sha256": moved.cursor.sha256,
+            }
+            page.append(Fact("hall.gateway.record.set_aside.v1", self._subject, page.tx.now, data))
+            return moved
+
+        return _moved(await self._journal.change(work))
 
     async def admit(self, asked: Admit, _caller: Caller) -> Admitted:
         """Over a broker the signature counts; over HTTP and the socket the front has checked who is asking."""
@@ -146,6 +198,12 @@ class Answers:
     async def trace_stop(self, line: str) -> None:
         """Nobody watches this line any more."""
         self._supervisor.trace(line, None)
+
+
+def _moved(moved: rewinding.Moved) -> Advanced:
+    at = moved.cursor
+    cursor = Cursor(streamid=at.streamid, sequence=at.sequence, sha256=at.sha256)
+    return Advanced(moved=at != moved.before, cursor=cursor)
 
 
 def _state(entry: inbox.Entry) -> Literal["pending", "complete", "failed"]:

@@ -184,7 +184,9 @@ class Field:
         with contextlib.closing(Database(self.books.database).open_reader()) as reader:
             self.dispatch.resume(inbox.open_commands(reader))
         self._tell_started(unclean)
-        answers = Answers(self.journal, self.writer, self.dispatch, self.poller, self.supervisor)
+        answers = Answers(
+            self.journal, self.writer, self.dispatch, self.poller, self.supervisor, subject=self._subject
+        )
         answers.scanning.openers = {line.name: opener(line) for line in settings.lines if line.is_sas and line.enabled}
         socket = Path(settings.gateway.run_directory) / "field.sock"
         self.seam = SeamServer(socket, answers, self.board, _version(), on_bug=_note_bug)

@@ -103,6 +103,11 @@ class Journal:
         self._writer.hurry()
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def change(self, work: Callable[[Page], T]) -> T:
+        """The same as ``write`` for a change that is told in the log: the page takes its events in the same transaction."""
+        clock = self._quality()
+        return await self._writer.run(lambda tx: work(Page(tx, clock, self._ways, self._egms)), urgent=True)
+
         """Run the caller's own small work (a cursor, an admission, a marker) as one transaction; on disk when it returns."""
         return await self._writer.run(work, urgent=True)
 

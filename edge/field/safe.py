@@ -36,7 +36,9 @@ from edge.seam.messages import (
     FindCommand,
     LineScanned,
     ProbeEgm,
+    Rewind,
     ScanLine,
+    SetAside,
 )
 from edge.seam.server import SeamServer
 
@@ -62,6 +64,14 @@ class Refusing:
         raise SafeMode(f"Safe mode: {self._why['text']}", **facts)
 
     async def advance(self, asked: Advance, caller: Caller) -> Advanced:
+        """Refused: a cursor is a write."""
+        self._refuse()
+
+    async def rewind(self, asked: Rewind, caller: Caller) -> Advanced:
+        """Refused: a cursor is a write."""
+        self._refuse()
+
+    async def set_aside(self, asked: SetAside, caller: Caller) -> Advanced:
         """Refused: a cursor is a write."""
         self._refuse()
 

@@ -40,7 +40,9 @@ from edge.seam.messages import (
     Push,
     Refused,
     Request,
+    Rewind,
     ScanLine,
+    SetAside,
     Status,
     StatusTold,
     Subscribe,
@@ -123,7 +125,7 @@ class SeamClient:
     # asking ----------------------------------------------------------------------------------------------------------
 
     @overload
-    async def call(self, request: Advance, deadline_s: float = ...) -> Advanced: ...
+    async def call(self, request: Advance | Rewind | SetAside, deadline_s: float = ...) -> Advanced: ...
     @overload
     async def call(self, request: Admit, deadline_s: float = ...) -> Admitted: ...
     @overload

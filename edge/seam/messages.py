@@ -70,6 +70,29 @@ class Advance(_Shape):
     cursor: Cursor
 
 
+class Rewind(_Shape):
+    """A person sets a consumer back, to be told in the log. Answer: `Advanced`, or `Refused`."""
+
+    type: Literal["rewind"] = "rewind"
+    id: Id = 0
+    consumer: Name
+    to: Cursor | None = None
+    "None: to before the oldest record that is here."
+    principal: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+    comment: Annotated[str, StringConstraints(max_length=400)] = ""
+
+
+class SetAside(_Shape):
+    """A person lets a delivery go on behind the record at which it stands. Answer: `Advanced`, or `Refused`."""
+
+    type: Literal["set-aside"] = "set-aside"
+    id: Id = 0
+    consumer: Name
+    sequence: Annotated[int, Field(ge=1, le=2**53)]
+    principal: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+    comment: Annotated[str, StringConstraints(min_length=1, max_length=400)]
+
+
 class Admit(_Shape):
     """Admit a command, handed on as it came. Answer: `Admitted`, whatever the decision was, or `Refused`."""
 
@@ -265,7 +288,19 @@ class TraceLines(_Shape):
     dropped: Annotated[int, Field(ge=0)] = 0
 
 
-Request = Subscribe | Advance | Admit | FindCommand | Status | TraceStart | TraceStop | ScanLine | ProbeEgm
+Request = (
+    Subscribe
+    | Advance
+    | Rewind
+    | SetAside
+    | Admit
+    | FindCommand
+    | Status
+    | TraceStart
+    | TraceStop
+    | ScanLine
+    | ProbeEgm
+)
 Answer = Done | Advanced | Admitted | CommandFound | StatusTold | LineScanned | EgmProbed | Refused
 Push = BoardSnapshot | BoardChange | Head | Beat | TraceLines
 Message = Hello | Request | Answer | Push

@@ -39,7 +39,9 @@ from edge.seam.messages import (
     ProbeEgm,
     Refused,
     Request,
+    Rewind,
     ScanLine,
+    SetAside,
     Status,
     StatusTold,
     Subscribe,
@@ -71,6 +73,12 @@ class Handlers(Protocol):
 
     async def advance(self, asked: Advance, caller: Caller) -> Advanced:
         """Check central's cursor and move ours. On disk when it returns."""
+
+    async def rewind(self, asked: Rewind, caller: Caller) -> Advanced:
+        """Set a consumer back and tell it in the log. On disk when it returns."""
+
+    async def set_aside(self, asked: SetAside, caller: Caller) -> Advanced:
+        """Let a delivery go on behind one record and tell it in the log. On disk when it returns."""
 
     async def admit(self, asked: Admit, caller: Caller) -> Admitted:
         """Signature, term, expiry, inbox; the decision is on disk when it returns."""
@@ -283,6 +291,10 @@ class SeamServer:
                 return Done(id=request.id)
             case Advance():
                 return (await self._handlers.advance(request, caller)).model_copy(update={"id": request.id})
+            case Rewind():
+                return (await self._handlers.rewind(request, caller)).model_copy(update={"id": request.id})
+            case SetAside():
+                return (await self._handlers.set_aside(request, caller)).model_copy(update={"id": request.id})
             case Admit():
                 return (await self._handlers.admit(request, caller)).model_copy(update={"id": request.id})
             case FindCommand():

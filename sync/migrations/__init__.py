@@ -2,5 +2,6 @@
 
 from sync.migrations.m001_log import migrations as log
 from sync.migrations.m002_kept import migrations as kept
+from sync.migrations.m003_rewound import migrations as rewound
 
-MIGRATIONS = (log, kept)
+MIGRATIONS = (log, kept, rewound)

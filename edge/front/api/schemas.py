@@ -1,6 +1,6 @@
 """What comes in over HTTP, strictly; what goes out is made by the views. Never on the way of the log."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from edge.front.api.problems import Problem
 
 BODY_MAX = 1 << 20
+Shape = TypeVar("Shape", bound=BaseModel)
 
 
 class CursorIn(BaseModel):
@@ -18,6 +19,24 @@ class CursorIn(BaseModel):
     streamid: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
     sequence: Annotated[int, Field(ge=0, le=2**53)]
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class RewindIn(BaseModel):
+    """Where to set a consumer back to: a cursor, or the oldest record here."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    to: CursorIn | Literal["oldest"]
+    comment: Annotated[str, StringConstraints(max_length=400)] = ""
+
+
+class SetAsideIn(BaseModel):
+    """The record at which a delivery stands, and why it goes on behind it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    sequence: Annotated[int, Field(ge=1, le=2**53)]
+    comment: Annotated[str, StringConstraints(min_length=1, max_length=400)]
 
 
 async def read_body(request: Request, most: int = BODY_MAX) -> bytes:
@@ -34,8 +53,13 @@ async def read_body(request: Request, most: int = BODY_MAX) -> bytes:
 
 def cursor_in(body: bytes) -> CursorIn:
     """Read an acknowledgement. Raises Problem and names the first member that is wrong."""
+    return shaped(body, CursorIn)
+
+
+def shaped(body: bytes, shape: type[Shape]) -> Shape:
+    """Read a body of this shape. Raises Problem and names the first member that is wrong."""
     try:
-        return CursorIn.model_validate_json(body)
+        return shape.model_validate_json(body)
     except (ValidationError, RecursionError) as wrong:
         raise Problem("validation", _first(wrong)) from None
 

@@ -31,6 +31,8 @@ SCOPES: Mapping[tuple[str, str], Rule] = {
     ("GET", f"{API}/events"): "events:read",
     ("GET", f"{API}/events/search"): "events:read",
     ("POST", f"{API}/consumers/{{name}}/ack"): "events:ack",
+    ("POST", f"{API}/consumers/{{name}}/rewind"): "events:rewind",
+    ("POST", f"{API}/consumers/{{name}}/set-aside"): "events:rewind",
     ("GET", f"{API}/consumers"): "events:ack",
     ("POST", f"{API}/commands"): "commands:write",
     ("GET", f"{API}/commands/{{command_id}}"): "commands:write",
@@ -59,11 +61,12 @@ PAGES: Final = frozenset({"/", "/m/{asset}", "/report", "/logout"})
 
 TECHNICIAN: Final = frozenset(
     {
-        "status:read", "events:read", "egms:read", "egms:write", "lines:read", "trace:read", "incidents:write",
+        "status:read", "events:read", "events:rewind", "egms:read", "egms:write", "lines:read", "trace:read", "incidents:write",
         "reports:read", "proof:read", "config:read", "metrics:read", "commands:write", "sim:write",
     }
 )  # fmt: skip
-"What somebody in the group of the control socket may do. Central's own cursor is not among it."
+"""What somebody in the group of the control socket may do. Central's own word, an acknowledgement, is not among it; to set
+a cursor back is, and the log tells who did."""
 
 LOOKING: Final = frozenset({"status:read", "events:read", "egms:read", "lines:read", "trace:read", "reports:read"})
 "What a page opened by a link may do."

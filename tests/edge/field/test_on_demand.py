@@ -44,7 +44,9 @@ async def ask(hall: SmallHall, asset: int, **body: Any) -> None:
 
 async def state(hall: SmallHall, asset: int) -> str:
     """As GET /commands/{id} tells it."""
-    answers = Answers(hall.books.journal, hall.books.writer, hall.dispatch, hall.poller, hall.supervisor)
+    answers = Answers(
+        hall.books.journal, hall.books.writer, hall.dispatch, hall.poller, hall.supervisor, subject="gateway/hg-07"
+    )
     found = (await answers.find_command(FindCommand(central=None, command_id=f"c-{asset}"), Caller(0, 0, 0))).command
     assert found is not None
     return str(found["state"])

@@ -29,12 +29,14 @@ from edge.seam.messages import (
     FindCommand,
     LineScanned,
     ProbeEgm,
+    Rewind,
     ScanLine,
+    SetAside,
 )
 from edge.seam.server import SeamServer
 from edge.store.devices import Seed, seed_egms
 from edge.store.migrations import MIGRATIONS
-from sync import outbox
+from sync import outbox, rewinding
 from sync.envelope import Cursor as LogCursor
 from sync.envelope import Draft
 from sync.migrate import migrate
@@ -110,6 +112,15 @@ class MadeUpField:
         at = moved.cursor
         return Advanced(moved=moved.moved, cursor=Cursor(streamid=at.streamid, sequence=at.sequence, sha256=at.sha256))
 
+    async def rewind(self, asked: Rewind, caller: Caller) -> Advanced:
+        self.asked.append(asked)
+        to = None if asked.to is None else LogCursor(asked.to.streamid, asked.to.sequence, asked.to.sha256)
+        return _moved(await self.writer.run(lambda tx: rewinding.rewind(tx, asked.consumer, to)))
+
+    async def set_aside(self, asked: SetAside, caller: Caller) -> Advanced:
+        self.asked.append(asked)
+        return _moved(await self.writer.run(lambda tx: rewinding.set_aside(tx, asked.consumer, asked.sequence)))
+
     async def admit(self, asked: Admit, caller: Caller) -> Admitted:
         self.asked.append(asked)
         return Admitted(status=self.admits, command_id="c-17", text="As decided.", result=None)
@@ -138,6 +149,12 @@ class MadeUpField:
 
     async def trace_stop(self, line: str) -> None:
         self.traced.append(f"-{line}")
+
+
+def _moved(moved: rewinding.Moved) -> Advanced:
+    at = moved.cursor
+    cursor = Cursor(streamid=at.streamid, sequence=at.sequence, sha256=at.sha256)
+    return Advanced(moved=at != moved.before, cursor=cursor)
 
 
 @dataclass

@@ -14,11 +14,14 @@ from edge.seam.messages import (
     Advance,
     Advanced,
     CommandFound,
+    Cursor,
     EgmProbed,
     FindCommand,
     LineScanned,
     ProbeEgm,
+    Rewind,
     ScanLine,
+    SetAside,
 )
 from tests.support.findings import PROBED, SCANNED
 
@@ -48,6 +51,14 @@ class MadeUpField:
             raise ChainMismatch("The hash at record 5 differs here", sequence=5)
         self.finished += 1
         return Advanced(moved=True, cursor=asked.cursor)
+
+    async def rewind(self, asked: Rewind, caller: Caller) -> Advanced:
+        self.asked.append(asked)
+        return Advanced(moved=True, cursor=asked.to or Cursor(streamid=STREAM, sequence=0, sha256="0" * 64))
+
+    async def set_aside(self, asked: SetAside, caller: Caller) -> Advanced:
+        self.asked.append(asked)
+        return Advanced(moved=True, cursor=Cursor(streamid=STREAM, sequence=asked.sequence, sha256="0" * 64))
 
     async def admit(self, asked: Admit, caller: Caller) -> Admitted:
         self.asked.append(asked)

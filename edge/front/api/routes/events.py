@@ -18,14 +18,14 @@ from edge.access import Principal
 from edge.clock import stamp
 from edge.front.api.auth import principal_of
 from edge.front.api.problems import Problem
-from edge.front.api.schemas import cursor_in, known_only, number, read_body
+from edge.front.api.schemas import RewindIn, SetAsideIn, cursor_in, known_only, number, read_body, shaped
 from edge.front.api.scopes import API
 from edge.front.context import Front
 from edge.front.views import events
 from edge.front.views.search import Search, Wanted
 from edge.front.views.status import consumers
 from edge.seam.errors import FieldAway
-from edge.seam.messages import Advance, Cursor
+from edge.seam.messages import Advance, Advanced, Cursor, Rewind, SetAside
 from sync.pull import LIMIT_MAX, WAIT_MAX_S, After, PullFeed, compress
 
 NDJSON = "application/x-ndjson"
@@ -74,14 +74,31 @@ def add_to(app: FastAPI, front: Front) -> None:
     async def post_ack(request: Request, name: str) -> Response:
         """Everything up to this cursor is stored at the consumer, durably and without a gap."""
         principal = principal_of(request)
-        if not _NAME.match(name):
-            raise Problem("not-found", "There is no such consumer.")
-        principal.require_consumer(name)
+        principal.require_consumer(_known_name(name))
         given = cursor_in(await read_body(request, ACK_MAX))
         cursor = Cursor(streamid=given.streamid, sequence=given.sequence, sha256=given.sha256)
         moved = await front.seam.call(Advance(consumer=name, cursor=cursor))
         told = {"acknowledged": moved.cursor.model_dump(), "advanced": moved.moved}
         return Response(orjson.dumps(told), media_type="application/json")
+
+    @app.post(f"{API}/consumers/{{name}}/rewind")
+    async def post_rewind(request: Request, name: str) -> Response:
+        """A person sets a consumer back to an older cursor, or to `oldest`; the log tells who did."""
+        principal = principal_of(request)
+        principal.require_consumer(_known_name(name))
+        given = shaped(await read_body(request, ACK_MAX), RewindIn)
+        to = None if given.to == "oldest" else Cursor(**given.to.model_dump())
+        asked = Rewind(consumer=name, to=to, principal=principal.name[:120], comment=given.comment)
+        return _rewound(await front.seam.call(asked))
+
+    @app.post(f"{API}/consumers/{{name}}/set-aside")
+    async def post_set_aside(request: Request, name: str) -> Response:
+        """A person lets a delivery go on behind the record at which it stands; the log tells who did, and why."""
+        principal = principal_of(request)
+        principal.require_consumer(_known_name(name))
+        given = shaped(await read_body(request, ACK_MAX), SetAsideIn)
+        asked = SetAside(consumer=name, sequence=given.sequence, principal=principal.name[:120], comment=given.comment)
+        return _rewound(await front.seam.call(asked))
 
     @app.get(f"{API}/consumers")
     async def get_consumers(request: Request) -> Response:
@@ -122,6 +139,17 @@ def add_to(app: FastAPI, front: Front) -> None:
             "time_zone": front.settings.hall.time_zone,
         }
         return Response(orjson.dumps(told), media_type="application/json")
+
+
+def _rewound(moved: Advanced) -> Response:
+    told = {"cursor": moved.cursor.model_dump(), "moved": moved.moved}
+    return Response(orjson.dumps(told), media_type="application/json")
+
+
+def _known_name(name: str) -> str:
+    if not _NAME.match(name):
+        raise Problem("not-found", "There is no such consumer.")
+    return name
 
 
 def _wanted(request: Request, after: int) -> Wanted:
