@@ -36,6 +36,8 @@ class Gateway:
     command_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     preload: Path | None = None
     "A library for the field alone (a slow disk)."
+    clock_library: Path | None = None
+    "A library that lets the field believe its clock, where the box has no time server."
 
     @property
     def config(self) -> Path:
@@ -102,6 +104,8 @@ class Gateway:
         environment = dict(self.environment)
         if part == "field" and self.preload is not None and slow_disk is not None:
             environment |= {"LD_PRELOAD": str(self.preload), "SLOW_DISK_FILE": str(slow_disk)}
+        elif part == "field" and self.clock_library is not None:
+            environment |= {"LD_PRELOAD": str(self.clock_library)}
         command = python("-m", "edge", part, "--config", str(self.config))
         return Process(part, command, logs / f"{part}.log", environment)
 

@@ -113,8 +113,11 @@ class Stage:
             )  # fmt: skip
 
     def _compile_slow_disk(self) -> Path:
-        library = self.directory / "slow_disk.so"
-        source = REPOSITORY / "tests" / "harness" / "slow_disk.c"
+        return self._compile("slow_disk")
+
+    def _compile(self, name: str) -> Path:
+        library = self.directory / f"{name}.so"
+        source = REPOSITORY / "tests" / "harness" / f"{name}.c"
         subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True)
         return library
 

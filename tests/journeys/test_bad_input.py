@@ -176,6 +176,8 @@ def test_a_page_after_what_was_never_made_is_refused(house: House) -> None:
 def test_a_command_that_cannot_be_taken_is_refused_with_its_code(
     house: House, more: dict[str, Any], status: int, slug: str
 ) -> None:
+    if slug == "expired" and house.gateway.clock_library is None:
+        pytest.skip("gcc is missing: apt install gcc; with a clock nobody believes nothing expires")
     kind = more.pop("kind", "disable")
     refused(house.send(house.order(kind, **more)), status, slug)
 
@@ -206,9 +208,11 @@ def test_a_repeated_command_does_nothing_again_and_a_conflicting_one_nothing_at_
     assert again.json["result"]["event"] == house.endings(command)[0]["id"]
     other: Command = house.order("disable", command_id=command.command_id)
     refused(house.send(other), 409, "conflict")
-    assert books_of(house) == before
+    house.wait_at_central("hall.gateway.incident", 1)
+    refused(house.send(other), 409, "conflict")
+    assert at_rest(house) == {**before, "head": before["head"] + 1, "cursors": at_rest(house)["cursors"]}
     assert len(house.endings(command)) == 1
-    assert house.ask_field()["commands_refused"]["conflict"] == 1
+    assert house.ask_field()["commands_refused"]["conflict"] == 2
 
 
 # the field's socket --------------------------------------------------------------------------------------------------
