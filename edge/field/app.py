@@ -120,8 +120,8 @@ class Field:
         for task in (stopped, *tasks):
             task.cancel()
         await asyncio.gather(stopped, *tasks, return_exceptions=True)
-        self.poller.close()
         self.supervisor.close()
+        self.poller.close()
         await self.seam.close()
         if code == 0:
             self.writer.close()
