@@ -78,14 +78,16 @@ def page(told: dict[str, Any]) -> Iterator[str]:
             plain(one["place"] or one["asset"]),
             one["line"],
             *(_figure(one["figures"][name]) for name in names),
+            str(one["minutes_without_data"]),
             _marks(one),
         ]
         for one in told["machines"]
     ]
-    rows += [[f"bank {plain(one['name'])}", "", *_totals(one, names), _marks(one)] for one in told["banks"]]
-    rows.append(["hall", "", *_totals(told["total"], names), _marks(told["total"])])
-    yield from table(rows, ["machine", "bank", *heads, "not known"])
+    rows += [[f"bank {plain(one['name'])}", "", *_totals(one, names), "", _marks(one)] for one in told["banks"]]
+    rows.append(["hall", "", *_totals(told["total"], names), "", _marks(told["total"])])
+    yield from table(rows, ["machine", "bank", *heads, "minutes without data", "not known"])
     yield from _not_known(told)
+    yield f"{told['without_data'].capitalize()}."
     yield f"Rounded: {told['rounded']}. A total with * lacks machines whose figure is unknown."
 
 

@@ -30,6 +30,7 @@ from edge.field.journal import Journal
 from edge.field.keeping import Keeping
 from edge.field.laststop import Failure, forget_failure, note_failure, read_failure
 from edge.field.openers import opener
+from edge.field.page import Watch
 from edge.field.pollers import exact
 from edge.field.pollers.hearing import Habits, Hearing
 from edge.field.pollers.sas import SasPoller, Wire
@@ -45,6 +46,7 @@ from edge.field.upkeep.inbox import Forgetting
 from edge.field.upkeep.retention import Retention
 from edge.field.upkeep.room import Room, quota_pages
 from edge.field.upkeep.told import Told
+from edge.hall.days import INTERVALS
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
 from edge.health.slices import take_short_slices
@@ -248,6 +250,10 @@ class Field:
             ),
             on_wrong_machine=polling.on_wrong_machine,
             balance=balance_rules(settings),
+            watch=Watch(
+                GamingDays.of(settings.hall.time_zone, settings.hall.gaming_day_start),
+                float(INTERVALS * polling.meters_every_s),
+            ),
         )
 
     def _build_lines(self) -> list[str]:

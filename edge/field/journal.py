@@ -18,7 +18,7 @@ from typing import TypeVar
 from edge.clock import Quality
 from edge.field.entries import write_entry
 from edge.field.found import Found
-from edge.field.page import Decision, Page, Policy, Ways
+from edge.field.page import Decision, Page, Policy, Watch, Ways
 from edge.hall.devices import Egm
 from edge.rules.balance import BalanceRules
 from edge.rules.meters import Pace
@@ -62,9 +62,10 @@ class Journal:
         pace: Pace,
         on_wrong_machine: Policy = "go_on",
         balance: Mapping[int, BalanceRules] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._writer = writer
-        self._ways = Ways(source, gaming_day, pace, on_wrong_machine, balance or {})
+        self._ways = Ways(source, gaming_day, pace, on_wrong_machine, balance or {}, watch)
         self._quality = quality
         self._incidents = incidents
         self._egms: Mapping[int, Egm] = {}
@@ -102,12 +103,12 @@ class Journal:
         """A frame that would acknowledge is due: do not wait for the group to fill."""
         self._writer.hurry()
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
     async def change(self, work: Callable[[Page], T]) -> T:
         """The same as ``write`` for a change that is told in the log: the page takes its events in the same transaction."""
         clock = self._quality()
         return await self._writer.run(lambda tx: work(Page(tx, clock, self._ways, self._egms)), urgent=True)
 
+    async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run the caller's own small work (a cursor, an admission, a marker) as one transaction; on disk when it returns."""
         return await self._writer.run(work, urgent=True)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from edge.clock import Quality
+from edge.clock import Quality, from_stamp
 from edge.hall.devices import Egm, Identity
 from edge.hall.events import Fact, check, schema_path
 from edge.hall.shapes import Json
 from edge.rules.balance import BalanceRules
+from edge.rules.gaming_day import GamingDays
 from edge.rules.identity import Kind
 from edge.rules.meters import Pace
 from edge.store import days
@@ -22,6 +23,7 @@ from sync.envelope import Envelope
 Policy = Literal["hold", "go_on"]
 _DOUBTS = {"hall.egm.data.gap.v1": "gap", "hall.egm.meters.missed.v1": "missed"}
 "Events that say that the day does not know all of their machine."
+_SILENT = "hall.egm.link.down.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,14 @@ class Decision:
     "Against the enrolment; None: right, or nothing is enrolled."
 
 
+class Watch(NamedTuple):
+    """By what the time without data is counted (MTR-16)."""
+
+    calendar: GamingDays
+    current_s: float
+    "So long after they were read meters are current."
+
+
 @dataclass(frozen=True, slots=True)
 class Ways:
     """What does not change while the gateway runs: how facts become records."""
@@ -48,6 +58,8 @@ class Ways:
     on_wrong_machine: Policy = "go_on"
     balance: Mapping[int, BalanceRules] = field(default_factory=dict)
     "By asset, of machines whose meters are not held against each other as the standard says."
+    watch: Watch | None = None
+    "None: it is not counted."
 
 
 @dataclass(slots=True)
@@ -97,6 +109,9 @@ class Page:
         doubt, asset = _DOUBTS.get(fact.kind), fact.data.get("asset")
         if doubt is not None and isinstance(asset, int):
             days.note_doubt(self.tx, self.day, asset, doubt)
+        if fact.kind == _SILENT and isinstance(asset, int) and self.ways.watch is not None:
+            heard = fact.data.get("last_heard_at")
+            days.note_silence(self.tx, asset, from_stamp(heard) if isinstance(heard, str) else fact.time)
         return envelope
 
     def end_command(self, central: str, command_id: str, fact: Fact) -> None:

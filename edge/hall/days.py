@@ -7,6 +7,10 @@ HALL = 0
 "In place of an asset number: of the hall and not of one machine."
 
 
+INTERVALS = 2
+"Meters older than so many regular readings are stale: one may fail, two that fail are no accident."
+
+
 class OpenedDay(NamedTuple):
     """A day holds the records from its first position to before the first one of the next day."""
 
@@ -48,6 +52,16 @@ class MachineDay(NamedTuple):
     first_at: str
     last_at: str
     snapshots: int
+
+
+class Silence(NamedTuple):
+    """How long nothing was known of a machine in a day or a range of days: its link was down, or its meters were stale."""
+
+    asset: int
+    seconds: int
+    "Of what has ended: data came again."
+    current_until: str | None
+    "Stamp: from here on nothing is known of it, unless data has come since. None: that is not known either."
 
 
 class Doubt(NamedTuple):

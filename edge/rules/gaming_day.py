@@ -3,6 +3,7 @@
 Source: glossary "gaming day". Which records a day holds is decided by sequence, not here; this gives the label.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
@@ -41,6 +42,14 @@ class GamingDays:
     def length(self, day: date) -> timedelta:
         """How long this day is: 24 hours, or 23 or 25 when the clocks change in it."""
         return self.begin(day + timedelta(days=1)) - self.begin(day)
+
+    def split(self, begin: datetime, end: datetime) -> Iterator[tuple[date, datetime, datetime]]:
+        """The parts of this time in each gaming day, in order: day, first and last instant. Nothing if it has no length."""
+        while begin < end:
+            day = self.day_of(begin)
+            last = min(end, self.begin(day + timedelta(days=1)))
+            yield day, begin, last
+            begin = last
 
     def label(self, instant: datetime) -> str:
         """The day as it stands in an envelope: ``2026-11-22``."""

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple, TypeVar
 
 from edge.clock import from_stamp
-from edge.hall.days import HALL, DaySum, Doubt, MachineDay, OpenedDay, Place
+from edge.hall.days import HALL, DaySum, Doubt, MachineDay, OpenedDay, Place, Silence
 from edge.rules.formulas import FORMULAS, Exact, Parts, added, amounts, parts
 from edge.rules.gaming_day import GamingDays
 
@@ -57,6 +57,10 @@ class Books:
     reads: Sequence[MachineDay]
     doubts: Sequence[Doubt]
     reviews: Sequence[Seen]
+    silences: Sequence[Silence] = ()
+    "Of each machine, what is known of the time in which nothing was known of it."
+    now: datetime | None = None
+    "When they were read; None: what goes on now is not counted."
 
 
 class Cell(NamedTuple):
@@ -84,6 +88,8 @@ class Row:
     "The reading from which on the machine counts in these days. Stamp, UTC."
     last_at: str | None = None
     "The last one that is in them."
+    without_data_s: int | None = None
+    "Seconds of these days in which its link was down or its meters were stale, so far; None: it is no single machine."
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +171,7 @@ def _machines(books: Books, span: _Span) -> list[_Machine]:
     reads = {one.asset: one for one in books.reads}
     doubts = _by_asset(books.doubts, lambda one: one.asset)
     reviews = _by_asset(books.reviews, lambda one: one.asset)
+    silences = {one.asset: one for one in books.silences}
     found = []
     for place in books.places:
         asset = place.asset
@@ -192,9 +199,20 @@ def _machines(books: Books, span: _Span) -> list[_Machine]:
             place,
             read.since_at if read else None,
             read.last_at if read else None,
+            _without_data(silences.get(asset), span, books.now if there else None),
         )
         found.append(_Machine(place, row, results))
     return found
+
+
+def _without_data(silence: Silence | None, span: _Span, now: datetime | None) -> int:
+    """What has ended, and what goes on since then, as far as it lies in these days."""
+    if silence is None:
+        return 0
+    if now is None or silence.current_until is None:
+        return silence.seconds
+    goes_on = min(now, span.end) - max(from_stamp(silence.current_until), span.begin)
+    return silence.seconds + max(0, goes_on.days * 86_400 + goes_on.seconds)
 
 
 def _mark_edges(marks: Counter[str], place: Place, read: MachineDay | None, span: _Span) -> None:

@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
-from edge.clock import stamp
-from edge.hall.days import HALL, DaySum, Doubt, MachineDay, OpenedDay, Place
+from edge.clock import from_stamp, stamp
+from edge.hall.days import HALL, DaySum, Doubt, MachineDay, OpenedDay, Place, Silence
 from edge.hall.money import Denomination
+from edge.rules.gaming_day import GamingDays
 from edge.store.tx import Reader, Tx
 
 LEAP = timedelta(days=31)
@@ -135,6 +136,35 @@ def note_doubt(tx: Tx, day: str, asset: int, kind: str) -> None:
     )
 
 
+def note_data(tx: Tx, asset: int, at: datetime, current_until: datetime | None, calendar: GamingDays) -> None:
+    """Meters of this machine came. The time since the ones before ceased to be current is counted in the days it lies in.
+
+    `current_until`: until when these are current, if nothing happens; None: the clock is not trusted, and nothing is
+    counted from here. Only days that were opened are counted in: of the others no figure is told.
+    """
+    row = tx.execute("SELECT current_until FROM machine_data WHERE asset = ?", (asset,)).fetchone()
+    # Before the first of all it was silent from the moment it was registered.
+    row = row or tx.execute("SELECT registered_at FROM egms WHERE asset = ?", (asset,)).fetchone()
+    if current_until is not None and row is not None and row[0] is not None:
+        parts = [(day.isoformat(), end - begin) for day, begin, end in calendar.split(from_stamp(row[0]), at)]
+        tx.executemany(
+            "INSERT INTO day_silences (gamingday, asset, seconds) SELECT gamingday, ?, ? FROM gaming_days "
+            "WHERE gamingday = ? ON CONFLICT (gamingday, asset) DO UPDATE SET seconds = seconds + excluded.seconds",
+            [(asset, part.days * 86_400 + part.seconds, day) for day, part in parts],
+        )
+    tx.execute(
+        "INSERT INTO machine_data (asset, current_until) VALUES (?, ?) "
+        "ON CONFLICT (asset) DO UPDATE SET current_until = excluded.current_until",
+        (asset, None if current_until is None else stamp(current_until)),
+    )
+
+
+def note_silence(tx: Tx, asset: int, at: datetime) -> None:
+    """It was not heard from this moment on: its meters are not current any more, however young they are."""
+    since = stamp(at)
+    tx.execute("UPDATE machine_data SET current_until = ? WHERE asset = ? AND current_until > ?", (since, asset, since))
+
+
 def _worth(worth: Denomination | Fraction | None) -> tuple[int, int]:
     if worth is None:
         return 0, 1
@@ -215,6 +245,17 @@ def doubts(conn: Reader, first_day: str, last_day: str) -> list[Doubt]:
         (first_day, last_day),
     ).fetchall()
     return [Doubt(*row) for row in rows]
+
+
+def silences(conn: Reader, first_day: str, last_day: str) -> list[Silence]:
+    """How long nothing was known of each machine on these days, and since when it may be so now."""
+    rows = conn.execute(
+        "SELECT e.asset, coalesce(s.seconds, 0), CASE WHEN d.asset IS NULL THEN e.registered_at ELSE d.current_until END "
+        "FROM egms e LEFT JOIN machine_data d USING (asset) LEFT JOIN (SELECT asset, sum(seconds) AS seconds "
+        "FROM day_silences WHERE gamingday BETWEEN ? AND ? GROUP BY asset) s USING (asset) ORDER BY e.asset",
+        (first_day, last_day),
+    ).fetchall()
+    return [Silence(*row) for row in rows]
 
 
 def places(conn: Reader) -> list[Place]:

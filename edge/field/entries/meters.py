@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from edge.field.entries.balance import enter_balance
 from edge.field.entries.reviews import open_reviews_of
@@ -11,6 +11,7 @@ from edge.field.found import SnapshotFound
 from edge.field.page import Page
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
+from edge.store import days
 from edge.store.meters import Recorded, Snapshot, name_snapshot, record_snapshot
 
 
@@ -33,6 +34,7 @@ def enter_snapshot(page: Page, found: SnapshotFound) -> None:
         day=page.day,
         pace=page.ways.pace,
     )
+    _note_data(page, recorded)
     subject = f"egm/{found.asset}"
     envelope = page.append(Fact("hall.egm.meters.snapshot.v1", subject, found.time, recorded.data()))
     name_snapshot(page.tx, recorded.snapshot, envelope.id)
@@ -40,6 +42,15 @@ def enter_snapshot(page: Page, found: SnapshotFound) -> None:
         page.append(fact)
     enter_balance(page, recorded, envelope.id, found.time)
     open_reviews_of(page, recorded, envelope.id)
+
+
+def _note_data(page: Page, recorded: Recorded) -> None:
+    """Its data is current for a while again, if anything of it is believed (MTR-16)."""
+    watch, at = page.ways.watch, recorded.source.read_at
+    if watch is None or not any(one.verdict.booked for one in recorded.judged):
+        return
+    until = None if page.clock == "untrusted" else at + timedelta(seconds=watch.current_s)
+    days.note_data(page.tx, recorded.source.asset, at, until, watch.calendar)
 
 
 def _consequences(recorded: Recorded, snapshot_id: str, time: datetime) -> Sequence[Fact]:

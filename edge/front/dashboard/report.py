@@ -39,7 +39,8 @@ def add_to(app: FastAPI, front: Front, live: Live, page: Callable[..., Response]
             if day is None:
                 trouble = "No gaming day was opened yet."
             else:
-                told = revenue.told(revenue.read_report(conn, day, day, ways), ways, front.clock.wall())
+                now = front.clock.wall()
+                told = revenue.told(revenue.read_report(conn, day, day, ways, now), ways, now)
         except FieldAway:
             trouble = "The books are not read while the field is away."
         except Problem as wrong:
@@ -80,6 +81,7 @@ def _row(row: dict[str, Any], told: dict[str, Any], front: Front) -> dict[str, A
         "label": row.get("label") or "",
         "cells": [_figure(cell) for cell in cells],
         "last": tiles.clock_of(row.get("last_at"), front.zone) if "asset" in row else "",
+        "without_data": row.get("minutes_without_data", ""),
         "marks": ", ".join(f"{_words(mark)} {count}" for mark, count in sorted(row["marks"].items())),
     }
 

@@ -11,11 +11,10 @@ from typing import Literal
 from edge.board import EgmState
 from edge.clock import from_stamp
 from edge.front.context import Front
+from edge.hall.days import INTERVALS
 
 ANSWERING = frozenset({"up", "shaky"})
 "States of a link over which a machine is heard."
-INTERVALS = 2
-"Meters older than so many regular readings are stale: one may fail, two that fail are no accident."
 
 Why = Literal["field-away", "link-down", "never-read", "too-old"]
 WORDS: dict[Why, str] = {

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Any
 
 from edge.clock import stamp
-from edge.hall.days import DOUBTS, HALL, DaySum
+from edge.hall.days import DOUBTS, HALL, INTERVALS, DaySum
 from edge.hall.money import minor_per_unit
 from edge.rules.formulas import BY_NAME, CODES, FORMULAS, Exact, Formula, Unit
 from edge.rules.gaming_day import GamingDays
@@ -23,6 +23,9 @@ from edge.store.reviews import Review, opened_in
 
 TITLE = "Revenue"
 ROUNDED = "shares to 0.01 %, averages to four digits, half to even; everything else is exact"
+WITHOUT_DATA = (
+    f"minutes without data: whole minutes in which the link was down or no reading was newer than {INTERVALS} intervals"
+)
 LEGEND: Mapping[str, str] = {**MARKS, **DOUBTS}
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
@@ -39,8 +42,11 @@ class HallWays:
     software: str
 
 
-def read_report(conn: sqlite3.Connection, first: date, last: date, ways: HallWays) -> Report:
-    """Read the books of these days, all in one moment, and make the report."""
+def read_report(
+    conn: sqlite3.Connection, first: date, last: date, ways: HallWays, now: datetime | None = None
+) -> Report:
+    """Read the books of these days, all in one moment, and make the report. `now`: until when a machine that is silent
+    has been so; None: such silence is not counted."""
     begin, end = first.isoformat(), last.isoformat()
     conn.execute("BEGIN")
     try:
@@ -51,6 +57,8 @@ def read_report(conn: sqlite3.Connection, first: date, last: date, ways: HallWay
             days.reads(conn, begin, end),
             days.doubts(conn, begin, end),
             [_seen(review) for review in opened_in(conn, begin, end)],
+            days.silences(conn, begin, end),
+            now,
         )
     finally:
         conn.execute("COMMIT")
@@ -81,6 +89,7 @@ def told(made: Report, ways: HallWays, now: datetime) -> dict[str, Any]:
         "software": ways.software,
         "rounded": ROUNDED,
         "bank": "line",
+        "without_data": WITHOUT_DATA,
         "formulas": formulas(),
         "machines": [_row(row, ways.currency) for row in made.machines],
         "banks": [_row(row, ways.currency) for row in made.banks],
@@ -169,6 +178,7 @@ def _row(row: Row, currency: str) -> dict[str, Any]:
             "line": row.place.line,
             "since_at": row.since_at,
             "last_at": row.last_at,
+            "minutes_without_data": None if row.without_data_s is None else row.without_data_s // 60,
         }
     return told
 

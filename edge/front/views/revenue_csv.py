@@ -60,7 +60,8 @@ def _figures(told: dict[str, Any]) -> Iterator[list[Any]]:
     names = [formula["name"] for formula in told["formulas"]]
     percent = {formula["name"] for formula in told["formulas"] if formula["unit"] == "share"}
     heads = [f"{name} %" if name in percent else name for name in names]
-    yield ["level", "name", "place", "label", "bank", *heads, "counts since", "last read", "not known"]
+    ends = ("counts since", "last read", "minutes without data", "not known")
+    yield ["level", "name", "place", "label", "bank", *heads, *ends]
     for level, rows in (("machine", told["machines"]), ("bank", told["banks"]), ("hall", [told["total"]])):
         for row in rows:
             yield [
@@ -72,6 +73,7 @@ def _figures(told: dict[str, Any]) -> Iterator[list[Any]]:
                 *(figure(row["figures"][name]) for name in names),
                 row.get("since_at") or "",
                 row.get("last_at") or "",
+                row.get("minutes_without_data", ""),
                 words(row),
             ]
 

@@ -16,7 +16,9 @@ from edge.clock import ManualClock
 from edge.config.model import Settings
 from edge.field.found import Found
 from edge.field.journal import Journal, Written
+from edge.field.page import Watch
 from edge.field.registry import Registry, balance_rules, prepare
+from edge.hall.days import INTERVALS
 from edge.rules.gaming_day import GamingDays
 from edge.rules.meters import Pace
 from edge.store.migrations import MIGRATIONS
@@ -128,6 +130,7 @@ async def open_books(
             pace=Pace(),
             on_wrong_machine=settings.polling.on_wrong_machine,
             balance=balance_rules(settings),
+            watch=Watch(GamingDays.of("Europe/Sofia", "06:00"), float(INTERVALS * settings.polling.meters_every_s)),
         )
 
         def first(tx: Transaction) -> Registry:

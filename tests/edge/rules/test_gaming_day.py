@@ -43,6 +43,16 @@ def test_each_instant_is_in_exactly_one_day(zone, hour, minute, at):
     assert days.begin(day) <= at < days.begin(day + timedelta(days=1))
 
 
+@given(zones, st.integers(0, 23), instants, st.integers(0, 400_000))
+def test_time_is_split_into_days_without_a_second_lost_or_told_twice(zone, hour, begin, seconds):
+    days = GamingDays.of(zone, f"{hour:02}:00")
+    end = begin + timedelta(seconds=seconds)
+    parts = list(days.split(begin, end))
+    assert sum((last - first for _, first, last in parts), timedelta()) == end - begin
+    assert all(days.begin(day) <= first < last <= days.begin(day + timedelta(days=1)) for day, first, last in parts)
+    assert list(days.split(end, begin)) == []
+
+
 @given(zones, st.integers(0, 23), st.dates(date(2020, 1, 1), date(2035, 1, 1)))
 def test_a_day_is_never_shorter_than_23_hours_or_longer_than_25(zone, hour, day):
     assert timedelta(hours=23) <= GamingDays.of(zone, f"{hour:02}:00").length(day) <= timedelta(hours=25)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.clock import stamp
 from edge.hall.meters import Reading
 from edge.hall.money import Denomination
 from edge.rules.gaming_day import GamingDays
@@ -255,3 +256,52 @@ def test_the_days_sums_are_those_of_a_model_that_knows_only_money(history):
         counted(tx, asset, 0x00) for asset in machine
     )
     conn.close()
+
+
+# the time without data ------------------------------------------------------------------------------------------------
+
+
+def silent(tx, first, last, asset=17):
+    return next((one.seconds, one.current_until) for one in days.silences(tx, first, last) if one.asset == asset)
+
+
+def came(tx, at, current_s=1800):
+    days.note_data(tx, 17, at, at + timedelta(seconds=current_s), SOFIA)
+
+
+def test_mtr_16_silence_is_counted_in_the_days_in_which_it_lies_when_data_comes_again(hall):
+    begin = SOFIA.begin(datetime.fromisoformat(TUESDAY).date())
+    for day in (MONDAY, TUESDAY):
+        days.open_day(hall, day, 1 + (day == TUESDAY), hall.now)
+    hall.execute("UPDATE egms SET registered_at = ?", (stamp(begin - timedelta(hours=3)),))
+    came(hall, begin - timedelta(hours=2))
+    assert silent(hall, MONDAY, MONDAY)[0] == 3_600, "from its registration to its first reading"
+    came(hall, begin - timedelta(hours=1, minutes=31))
+    assert silent(hall, MONDAY, MONDAY)[0] == 3_600, "a reading is current for two intervals"
+    days.note_silence(hall, 17, begin - timedelta(minutes=70))
+    assert silent(hall, MONDAY, MONDAY) == (3_600, stamp(begin - timedelta(minutes=70))), "still under way"
+    days.note_silence(hall, 17, begin - timedelta(minutes=60))
+    came(hall, begin + timedelta(minutes=5))
+    assert [silent(hall, day, day)[0] for day in (MONDAY, TUESDAY)] == [3_600 + 70 * 60, 5 * 60]
+    assert silent(hall, MONDAY, TUESDAY)[0] == 3_600 + 75 * 60
+    came(hall, begin + timedelta(minutes=45))
+    assert silent(hall, TUESDAY, TUESDAY)[0] == 15 * 60, "no link was down: the reading was due and came late"
+
+
+def test_a_clock_without_trust_counts_no_silence(hall):
+    days.open_day(hall, MONDAY, 1, hall.now)
+    at = SOFIA.begin(datetime.fromisoformat(MONDAY).date())
+    came(hall, at)
+    before = silent(hall, MONDAY, MONDAY)[0]
+    days.note_data(hall, 17, at + timedelta(hours=9), None, SOFIA)
+    days.note_data(hall, 17, at + timedelta(hours=12), at + timedelta(hours=12), SOFIA)
+    assert silent(hall, MONDAY, MONDAY)[0] == before
+
+
+def test_the_silences_of_a_day_only_grow(hall):
+    days.open_day(hall, MONDAY, 1, hall.now)
+    hall.execute("UPDATE egms SET registered_at = ?", (stamp(SOFIA.begin(datetime.fromisoformat(MONDAY).date())),))
+    came(hall, SOFIA.begin(datetime.fromisoformat(MONDAY).date()) + timedelta(hours=1))
+    for statement in ("UPDATE day_silences SET seconds = seconds - 1", "DELETE FROM day_silences"):
+        with pytest.raises(sqlite3.IntegrityError, match="only grow"):
+            hall.execute(statement)

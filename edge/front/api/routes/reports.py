@@ -43,14 +43,14 @@ def add_to(app: FastAPI, front: Front) -> None:
 
     def read(first: date, last: date) -> Report:
         with front.readers.own() as conn:
-            return revenue.read_report(conn, first, last, ways)
+            return revenue.read_report(conn, first, last, ways, front.clock.wall())
 
     async def answer(request: Request, first: date, last: date) -> Response:
         form = request.query_params.get("format")
         if form not in (None, "json", "csv"):
             raise Problem("validation", "format: must be json or csv.")
         if (last - first).days < AT_ONCE:
-            made = revenue.read_report(front.readers.connection(), first, last, ways)
+            made = revenue.read_report(front.readers.connection(), first, last, ways, front.clock.wall())
         else:
             made = await asyncio.to_thread(read, first, last)
         told = revenue.told(made, ways, front.clock.wall())
