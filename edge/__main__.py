@@ -22,6 +22,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         ("run", "field and front in the foreground, as two child processes"),
         ("field", "wires and books: the only writer (hall-edge.service)"),
         ("front", "people and central: reads only (hall-edge-front.service)"),
+        ("verify", "read the whole log and its signatures; changes nothing"),
         ("migrate", "bring the database to this version's tables; nothing due, nothing written"),
         ("backup", "copy the books while the field works, as one file that was checked"),
     ):
@@ -74,6 +75,10 @@ def main(argv: list[str] | None = None) -> int:
         from edge.jobs.backup import run as run_backup
 
         return run_backup(settings, arguments.config)
+    if arguments.part == "verify":
+        from edge.jobs.verify import run as run_verify
+
+        return run_verify(Path(settings.store.directory) / "hall.db")
     from edge.field.app import run as run_field
 
     return run_field(settings)

@@ -163,6 +163,12 @@ def resolve_in(all_epochs: list[Epoch], streamid: str, sequence: int) -> int:
         )
     if sequence < 0:
         raise BadCursor("The sequence of a cursor is not below 0.", sequence=sequence)
+    if sequence > each.last and each is not all_epochs[-1]:
+        raise EpochChanged(
+            f"This stream ended with record {each.last}; what was said to follow it is lost. It goes on in a later epoch.",
+            streamid=streamid[:80],
+            epochs=[{"epoch": e.epoch, "streamid": e.streamid, "last": e.last} for e in all_epochs],
+        )
     if sequence > each.last:
         raise AckBeyondHead(
             f"Record {sequence} was never made; the last of this stream is {each.last}.",

@@ -102,22 +102,10 @@ def broken_tail(conn: Reader) -> Finding | None:
         oldest = conn.execute("SELECT coalesce(min(position), 1) FROM log").fetchone()[0]
         verify_chain(conn, max(oldest + 1 if oldest > 1 else 1, newest - UNSIGNED))
         return None
-    finding = broken_checkpoint(conn, signed, newest)
-    if finding is None:
-        verify_chain(conn, signed.position + 1)
-    return finding
-
-
-def broken_checkpoint(conn: Reader, signed: checkpoints.Checkpoint, newest: int) -> Finding | None:
-    """Does one checkpoint fit its signature and the log? Its record may be gone by age, then only the signature counts."""
-    at = signed.position
-    if not signed.holds:
-        return damaged(f"the signature of the checkpoint at position {at} does not hold", position=at)
-    if at > newest:
-        return damaged(f"the log ends at position {newest}, before its checkpoint at {at}", position=newest + 1)
-    row = conn.execute("SELECT chain FROM log WHERE position = ?", (at,)).fetchone()
-    if row is not None and row[0] != signed.chain:
-        return damaged(f"the log was written anew before its checkpoint at position {at}", position=at)
+    fault = checkpoints.fault_of(conn, signed, newest)
+    if fault is not None:
+        return damaged(fault[1], position=fault[0])
+    verify_chain(conn, signed.position + 1)
     return None
 
 

@@ -95,6 +95,22 @@ def sign_end(tx: Tx, key: Ed25519PrivateKey, *, epoch: int, stream_id: str, sequ
     return made
 
 
+def fault_of(conn: Reader, signed: Checkpoint, last: int) -> tuple[int, str] | None:
+    """Does this checkpoint fit its signature and a log that ends at ``last``? The position of the fault and what it is.
+
+    Its record may be gone by age; then only the signature counts.
+    """
+    at = signed.position
+    if not signed.holds:
+        return at, f"the signature of the checkpoint at position {at} does not hold"
+    if at > last:
+        return last + 1, f"the log ends at position {last}, before its checkpoint at {at}"
+    row = conn.execute("SELECT chain FROM log WHERE position = ?", (at,)).fetchone()
+    if row is not None and row[0] != signed.chain:
+        return at, f"the log was written anew before its checkpoint at position {at}"
+    return None
+
+
 def newest(conn: Reader) -> Checkpoint | None:
     """The last one; None: none was ever made here."""
     row = conn.execute(f"SELECT {_COLUMNS} FROM checkpoints ORDER BY position DESC LIMIT 1").fetchone()
