@@ -103,7 +103,11 @@ def _totals(row: dict[str, Any], names: list[str]) -> list[str]:
 
 
 def _marks(row: dict[str, Any]) -> str:
-    return ", ".join(f"{mark} {count}" for mark, count in sorted(row["marks"].items()))
+    return ", ".join(f"{_words(mark)} {count}" for mark, count in sorted(row["marks"].items()))
+
+
+def _words(mark: str) -> str:
+    return mark.replace("_", " ")
 
 
 def _records(told: dict[str, Any]) -> str:
@@ -125,4 +129,4 @@ def _not_known(told: dict[str, Any]) -> Iterator[str]:
         yield f"  {review['gamingday']}: review {review['review']} of machine {review['asset']}, meter {review['code']}: {what}"
     used = {mark for row in (*told["machines"], told["total"]) for mark in row["marks"]}
     for mark in sorted(used):
-        yield f"  {mark}: {told['legend'][mark]}"
+        yield f"  {_words(mark)}: {told['legend'][mark]}"

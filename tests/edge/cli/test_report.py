@@ -28,12 +28,12 @@ async def test_a_day_shows_figures_and_beside_them_what_it_does_not_know(hall: H
     assert "GGR v1" in lines[2]
     played, away, bank, total = (line.split() for line in lines[3:7])
     assert played[:6] == ["17", "A", "1234.56", "1111.11", "0.00", "123.45"]
-    assert (away[:-3], away[-2:]) == (["18", "A", *["unknown"] * 8], ["not_read", "1"])
-    assert away[-3] == "1440", "it was never read: the whole day is without data"
+    assert (away[:-4], away[-3:]) == (["18", "A", *["unknown"] * 8], ["not", "read", "1"])
+    assert away[-4] == "1440", "it was never read: the whole day is without data"
     assert "minutes without data" in lines[2]
     assert "Minutes without data: whole minutes in which the link was down or no reading was newer" in done.stdout
     assert (bank[:3], total[:2]) == (["bank", "A", "1234.56*"], ["hall", "1234.56*"])
-    assert "not_read: no reading of it was booked" in done.stdout
+    assert "not read: no reading of it was booked" in done.stdout
 
 
 async def test_csv_and_json_are_what_the_api_answers(hall: Hall) -> None:

@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from edge.clock import stamp
+from edge.store import days
 from tests.edge.front.made_up_hall import TECHNICIAN, Hall, made_up_hall
-from tests.edge.front.test_reports import KEYS, READER, a_day
+from tests.edge.front.test_reports import KEYS, MONDAY, READER, SOFIA, TUESDAY, a_day
 
 
 @pytest.fixture
@@ -33,6 +37,30 @@ async def test_a_day_on_screen_says_first_what_it_does_not_know(hall: Hall) -> N
     assert "hall 1234.56*" in text
     assert "ggr v1 00 - 01 - 02" in text
     assert "/api/v1/reports/day?day=2026-11-23&amp;format=csv" in answer.text
+
+
+async def test_mtr_16_the_page_tells_minutes_without_data_and_readings_that_were_missed(hall: Hall) -> None:
+    await a_day(hall)
+
+    def silent(tx: Any) -> None:
+        begin = SOFIA.begin(MONDAY)
+        tx.execute("UPDATE egms SET registered_at = ?", (stamp(begin),))
+        days.note_data(tx, 100417, begin + timedelta(minutes=42, seconds=59), SOFIA.begin(TUESDAY), SOFIA)
+        days.note_doubt(tx, MONDAY.isoformat(), 100417, "missed")
+
+    await hall.writer.run(silent)
+    async with hall.client(READER) as browser:
+        text = text_of((await browser.get("/report?day=2026-11-23")).text)
+        told = (await browser.get("/api/v1/reports/day?day=2026-11-23")).json()
+        csv = (await browser.get("/api/v1/reports/day?day=2026-11-23&format=csv")).text
+    assert "Last read Minutes without data Not known" in text
+    assert "05:59:30 42 missed 1" in text
+    assert "Minutes without data: whole minutes in which the link was down or no reading was newer than" in text
+    assert "missed : readings of its meters that were due did not come" in text
+    assert [one["minutes_without_data"] for one in told["machines"]] == [42, 1440]
+    assert (told["machines"][0]["marks"], told["complete"]) == ({"missed": 1}, False)
+    assert ",42,missed 1" in csv
+    assert "missed,2026-11-23,100417,1,readings of its meters that were due did not come" in csv
 
 
 async def test_without_a_day_it_is_todays_and_with_none_it_is_a_sentence(hall: Hall) -> None:
