@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.harness.processes import wait_until
 from tests.harness.smalldisk import SmallDisk, why_not
-from tests.harness.smallplay import SmallPlay
+from tests.harness.smallplay import SmallPlay, faults_of
 
 AGAIN_WITHIN_S = 15.0
 BATCH = 5
@@ -49,12 +49,7 @@ def play(directory: Path, seed: int, rounds: int, *, full_s: tuple[float, float]
             again_s.append(wait_until("polls again", stage.moves, within_s=AGAIN_WITHIN_S))
         verdict = stage.settle()
         levels = [event["data"]["level"] for event in stage.events("hall.gateway.storage.v1")]
-        if not verdict.ok:
-            faults += verdict.log_faults[:5]
-            faults += [f"machine {m.asset}: lost {m.lost[:5]} doubled {m.doubled[:5]} invented {m.invented[:5]}"
-                       for m in verdict.machines if m.faults]  # fmt: skip
-        if not verdict.settled:
-            faults.append(f"not settled: {verdict.unsettled} {[m.unsettled for m in verdict.machines if m.unsettled]}")
+        faults += faults_of(verdict)
         return {
             "seed": seed,
             "rounds": rounds,
