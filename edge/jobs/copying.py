@@ -17,7 +17,7 @@ import orjson
 from edge.jobs.errors import CopyDamaged
 from sync.chain_check import verify_chain
 from sync.db import Database, Reader
-from sync.errors import StoreError
+from sync.errors import SyncError
 from sync.log import Head
 from sync.outbox import before_oldest
 from sync.places import read_end
@@ -81,5 +81,5 @@ def examine(conn: Reader) -> Sound:
             raise CopyDamaged(f"Its pages are damaged: {str(damage)[:200]}.", damage=str(damage)[:200])
         records = verify_chain(conn, before_oldest(conn) + 1)
         return Sound(read_end(conn).head, hash_of(schema_of(conn)), records)
-    except (StoreError, sqlite3.Error) as error:
+    except (SyncError, sqlite3.Error) as error:
         raise CopyDamaged(f"The log in it does not hold: {error}", cause=type(error).__name__) from error

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from sqlite_utils.migrations import Migrations
+
 from edge.jobs.copying import Schema, Sound, examine, hash_of, open_still, schema_of
 from edge.jobs.errors import CopyDamaged, DatabaseRefused
 from edge.store.migrations import MIGRATIONS as HALL
@@ -67,12 +69,21 @@ def _asked(source: sqlite3.Connection) -> Schema:
 
 def _steps_of(schema: Schema) -> Sequence[int]:
     """How many steps of each set of migrations make this schema. The newest are tried first."""
-    for steps in itertools.product(*(range(steps_in(each), 0, -1) for each in SETS)):
+    for log, hall in itertools.product(_prefixes(LOG), _prefixes(HALL)):
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as conn:
-            lay_out(conn, SETS, steps)
+            lay_out(conn, SETS, (*log, *hall))
             if schema_of(conn) == schema:
-                return steps
+                return (*log, *hall)
     raise DatabaseRefused("It has other tables, triggers or views than any version up to this one makes.")
+
+
+def _prefixes(sets: Sequence[Migrations]) -> list[tuple[int, ...]]:
+    """All that a version may have had of these sets, which came one after the other; the newest first."""
+    counts = [steps_in(each) for each in sets]
+    return [
+        tuple(max(0, min(count, total - sum(counts[:place]))) for place, count in enumerate(counts))
+        for total in range(sum(counts), 0, -1)
+    ]
 
 
 def _copy_rows(source: sqlite3.Connection, target: sqlite3.Connection, schema: Schema) -> None:
