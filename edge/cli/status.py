@@ -52,6 +52,7 @@ def screen(told: dict[str, Any]) -> Iterator[str]:
     yield from _errors(told["errors"])
     yield from _central(told)
     yield f"  log        record {grouped(told['log']['sequence'])} of epoch {told['log']['epoch']}"
+    yield f"  disk       {_room(told['room'])}"
     yield f"  clock      {_clock(told['clock'])}"
     started = field["started_at"]
     up = None if started is None else (now - datetime.fromisoformat(started)).total_seconds()
@@ -142,6 +143,11 @@ def _clock(quality: str) -> str:
         "synced": "synchronised",
         "holdover": click.style("not synchronised at the moment, was so lately", fg="yellow"),
     }.get(quality, click.style("cannot be believed: give it a time server (timedatectl)", fg="yellow"))
+
+
+def _room(room: dict[str, Any]) -> str:
+    colour = {"ok": None, "low": "yellow"}.get(room["level"], "red")
+    return click.style(room["text"], fg=colour) if colour else str(room["text"])
 
 
 def _own(own: dict[str, Any] | None) -> str:

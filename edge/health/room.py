@@ -149,10 +149,18 @@ class DaysAlarm:
         return self._told
 
 
+def room_words(level: str, days: int | None, free_bytes: int | None) -> str:
+    """For people: level, days and free room in one line."""
+    if free_bytes is None:
+        return "not measured yet"
+    free = f"{free_bytes / (1 << 30):.1f} GiB free" if free_bytes >= 1 << 30 else f"{free_bytes >> 20} MiB free"
+    return f"{'' if level == 'ok' else f'{level}: '}{free}, {days_words(days)}"
+
+
 def days_words(days: int | None) -> str:
     """For people: how long the disk still holds at the rate of the last 24 h."""
     if days is None:
-        return "not known before the first hour"
+        return "days left known after the first hour"
     if days >= FOREVER_DAYS:
-        return "over 10 years at this rate"
-    return "less than a day at this rate" if days < 1 else f"{days} day{'' if days == 1 else 's'} at this rate"
+        return "over 10 years at today's rate"
+    return "less than a day at today's rate" if days < 1 else f"{days} day{'' if days == 1 else 's'} at today's rate"

@@ -6,6 +6,7 @@ from typing import Any
 from edge.clock import stamp
 from edge.front.context import Front
 from edge.front.views import devices
+from edge.health.room import room_words
 from edge.seam.errors import FieldAway, Refusal
 from edge.seam.messages import Status
 from sync import outbox
@@ -32,6 +33,12 @@ async def status(front: Front) -> dict[str, Any]:
         "state": board.gateway.state if seam.connected else "field away",
         "why": board.gateway.why if seam.connected else None,
         "clock": board.gateway.clock,
+        "room": {
+            "level": board.gateway.room_level,
+            "free_bytes": board.gateway.room_free_bytes,
+            "days": board.gateway.room_days,
+            "text": room_words(board.gateway.room_level, board.gateway.room_days, board.gateway.room_free_bytes),
+        },
         "machines": {
             "all": len(links),
             "up": links.count("up"),

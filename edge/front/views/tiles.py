@@ -14,6 +14,7 @@ from edge.front.safe import banner
 from edge.front.views.freshness import WORDS, Moment, age_s, why_stale
 from edge.front.views.meters import meter_name, meter_unit
 from edge.hall.money import minor_per_unit
+from edge.health.room import room_words
 
 OLD_S = 3.0
 "A mirror older than this is shown as old: the field beats once a second."
@@ -151,6 +152,7 @@ def top(
         "queue": "no consumer" if behind is None else f"{behind} waiting for central",
         "head": grouped(str(board.gateway.sequence)),
         "clock": board.gateway.clock,
+        "room": room_words(board.gateway.room_level, board.gateway.room_days, board.gateway.room_free_bytes),
         "state": board.gateway.state,
         "banner": banner(board, connected=connected),
         "lines": [

@@ -17,6 +17,7 @@ from edge.health.room import (
     Limits,
     Space,
     days_words,
+    room_words,
     next_level,
 )
 
@@ -115,6 +116,9 @@ def test_each_mark_of_days_is_told_once_and_again_only_after_it_was_over() -> No
 
 def test_days_are_told_in_words() -> None:
     assert [days_words(days) for days in (None, 0, 1, 30, FOREVER_DAYS)] == [
-        "not known before the first hour", "less than a day at this rate", "1 day at this rate",
-        "30 days at this rate", "over 10 years at this rate",
+        "days left known after the first hour", "less than a day at today's rate", "1 day at today's rate",
+        "30 days at today's rate", "over 10 years at today's rate",
     ]  # fmt: skip
+    assert room_words("ok", 30, 3 << 30) == "3.0 GiB free, 30 days at today's rate"
+    assert room_words("short", None, 5 * MIB) == "short: 5 MiB free, days left known after the first hour"
+    assert room_words("ok", None, None) == "not measured yet"
