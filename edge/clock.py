@@ -38,6 +38,12 @@ class Clock(Protocol):
         """How far the wall clock jumped since the last call, if by more than `STEP_LIMIT`; forward is positive."""
 
 
+def clock_allows_expiry(quality: Quality) -> bool:
+    """May anything end because of what the wall clock says? With an untrusted clock nothing expires, and nothing that has
+    an expiry and moves money is begun."""
+    return quality != "untrusted"
+
+
 class SystemClock:
     """The clock of this box. `kernel_synced` is asked for whether the kernel's clock is disciplined."""
 

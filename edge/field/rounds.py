@@ -62,6 +62,7 @@ class Rounds:
         self._record = record
         self._subject = subject
         self._commits_seen = 0
+        self._quality = clock.quality()
         self._lateness_at = poller.lateness.mark()
         self.stopping = False
         self._seats = _Turns(hearing.seats.values)
@@ -98,6 +99,7 @@ class Rounds:
             self._hearing.ask_due(now)
             self._dispatch.expire()
         self._show()
+        self._note_clock_quality()
         self._note_clock_step()
         self._beat(now)
 
@@ -140,6 +142,14 @@ class Rounds:
             clock=self._clock.quality(),
             late_ms_p99=figures["lateness_p99_us"] // 1000,
         )
+
+    def _note_clock_quality(self) -> None:
+        quality = self._clock.quality()
+        if quality == self._quality:
+            return
+        data: dict[str, Json] = {"clock": quality, "before": self._quality}
+        self._quality = quality
+        self._record([Fact("hall.gateway.clock.quality.v1", self._subject, self._clock.wall(), data)])
 
     def _note_clock_step(self) -> None:
         step = self._clock.step()
