@@ -1,4 +1,4 @@
-"""Do a machine's own meters agree with each other? The self-audit of MTR-10, games against the cabinet, bills by value.
+"""Do a machine's own meters agree with each other? The self-audit of MTR-10, games and denominations against the total, bills.
 
 Each identity says that one meter states what others sum up to. It is judged over a range between two snapshots of one
 generation, on booked differences, never on totals: a machine may have had a life before us in which it did not hold.
@@ -10,6 +10,8 @@ what SAS means by each meter (sas-core 8). Not among them, and why:
 - 04 beside 03 and 09: it holds both. Where a machine lacks one of those, `cancelled` takes 04 in place of the two.
 - 24, 0A, 58, 63: where the money went inside the cabinet. 27: no source says whether 08 holds it.
 - 0D to 14, 28 to 39, 80 on: the same tickets and transfers by kind.
+
+Meters of one denomination (SAS B0) count in credits of accounting, as all others do (sas-core 4): their sum needs no worth.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -21,8 +23,8 @@ from typing import Literal, NamedTuple
 from edge.hall.meters import CREDITS_NOW, Reading
 from edge.rules.meters import modulus
 
-Rule = Literal["credits", "bills", "games"]
-Scale = Literal["credits", "minor", "games"]
+Rule = Literal["credits", "bills", "games", "denominations"]
+Scale = Literal["credits", "minor", "count"]
 "What a residual is counted in."
 Reason = Literal["first", "incoherent", "not_read", "unsupported", "doubtful", "generation", "denomination", "too_long"]
 """Why an identity is not judged. first: there is nothing before to compare with. not_read: a term was not asked for, or not
@@ -31,8 +33,8 @@ booked or is for review. generation, denomination: the range would cross from on
 between to be looked through while a snapshot is written."""
 NOT_AN_END = frozenset({"incoherent", "not_read", "unsupported", "doubtful"})
 "For these the range stays open and a later snapshot may end it."
-MeterOf = tuple[int, int]
-"Game (0: the machine as a whole) and meter code, in the accounting denomination."
+MeterOf = tuple[int, int] | tuple[int, int, int]
+"Game (0: the machine as a whole) and meter code; then the denomination, for what the machine tells of one only."
 
 
 class Row(NamedTuple):
@@ -69,7 +71,7 @@ BILL_VALUES: Mapping[int, int] = {
 }  # fmt: skip
 "Count of bills -> value of one in units of the currency (sas-core 8)."
 GAME_TOTALS = (0x00, 0x01, 0x02, 0x05, 0x06, 0x07)
-"Meters whose sum over the games is that of the cabinet (MTR-09)."
+"Meters whose sum over the games, and over the denominations, is that of the cabinet (MTR-09)."
 _GAMES = frozenset({0x05, 0x06, 0x07})
 
 
@@ -78,7 +80,7 @@ class BalanceRules:
     """What is known of a model beside the standard. Defaults: the standard, and nothing forgiven."""
 
     tolerance: int = 0
-    "A residual up to this, in credits, is none; one of games or bills is never forgiven."
+    "A residual up to this, in credits, is none; those of the other rules are never forgiven."
     cancelled: Literal["parts", "total"] = "parts"
     "parts: 03 and 09 are the terms; total: 04, which holds both."
     tickets_in_cancelled: bool = False
@@ -94,6 +96,13 @@ class Term(NamedTuple):
     code: int
     weight: int
     "What one step of the meter adds; negative: takes away."
+    denomination: int | None = None
+    "Code; None: all of them."
+
+    @property
+    def key(self) -> MeterOf:
+        """Which meter it is."""
+        return (self.game, self.code) if self.denomination is None else (self.game, self.code, self.denomination)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +123,12 @@ class Identity:
         """The residual of a range and the step that follows it."""
         if not self.level:
             return before + step.residual
-        return nearest(before + step.residual, modulus(end.readings[self.stated.game, self.stated.code].width))
+        return nearest(before + step.residual, modulus(end.readings[self.stated.key].width))
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """A snapshot as one end of a range. Only readings in the accounting denomination count."""
+    """A snapshot as one end of a range."""
 
     generation: int
     worth: Fraction | None
@@ -191,15 +200,28 @@ def bills_identity(worth: Fraction, minor_per_unit: int, *, without: frozenset[i
 def games_identity(code: int, games: int) -> Identity:
     """MTR-09: this meter of games 1 to `games` together is that of the cabinet."""
     terms = tuple(Term(game, code, 1) for game in range(1, games + 1))
-    return Identity("games", Term(0, code, 1), terms, "games" if code in _GAMES else "credits")
+    return Identity("games", Term(0, code, 1), terms, "count" if code in _GAMES else "credits")
+
+
+@lru_cache(maxsize=512)
+def denominations_identity(code: int, denominations: tuple[int, ...]) -> Identity:
+    """MTR-09: this meter of all these denominations together is that of the cabinet."""
+    terms = tuple(Term(0, code, 1, denomination) for denomination in denominations)
+    return Identity("denominations", Term(0, code, 1), terms, "count" if code in _GAMES else "credits")
 
 
 def identities_of(
-    end: End, games: int, minor_per_unit: int | None, rules: BalanceRules = BalanceRules()
+    end: End,
+    games: int,
+    minor_per_unit: int | None,
+    rules: BalanceRules = BalanceRules(),
+    *,
+    denominations: tuple[int, ...] = (),
 ) -> Iterator[Identity]:
     """The identities this snapshot was read for: those whose stated meter is in it, with something to hold against it.
 
     games: how many the machine offers. minor_per_unit: of the currency; None where the worth of a credit is not told.
+    denominations: all the player may choose from, by code.
     """
     if (0, CREDITS_NOW) in end.readings:
         yield credits_identity(rules)
@@ -208,15 +230,19 @@ def identities_of(
         yield bills_identity(end.worth, minor_per_unit, without=end.unsupported)
     if games > 1:
         for code in GAME_TOTALS:
-            if (0, code) in end.readings and any(game and of == code for game, of in end.readings):
+            if (0, code) in end.readings and any(key[0] and key[1:] == (code,) for key in end.readings):
                 yield games_identity(code, games)
+    if len(denominations) > 1:
+        for code in GAME_TOTALS:
+            if (0, code) in end.readings and any(len(key) == 3 and key[:2] == (0, code) for key in end.readings):
+                yield denominations_identity(code, denominations)
 
 
 def unfit(identity: Identity, end: End) -> Unjudged | None:
     """Why this snapshot cannot end a range, or begin one; None: it can."""
-    keys = [(term.game, term.code) for term in (identity.stated, *identity.terms)]
+    keys = [term.key for term in (identity.stated, *identity.terms)]
     lacking = [key for key in keys if key not in end.readings]
-    unsupported = tuple((game, code) for game, code in lacking if not game and code in end.unsupported)
+    unsupported = tuple(key for key in lacking if len(key) == 2 and not key[0] and key[1] in end.unsupported)
     if unsupported:
         return Unjudged("unsupported", unsupported)
     if lacking:
@@ -229,7 +255,7 @@ def unfit(identity: Identity, end: End) -> Unjudged | None:
 
 def base_of(identity: Identity, end: End) -> Base:
     """What to keep of a snapshot that can begin a range."""
-    reading = end.readings[identity.stated.game, identity.stated.code]
+    reading = end.readings[identity.stated.key]
     return Base(end.generation, end.worth, reading.value, reading.width)
 
 
@@ -252,13 +278,13 @@ def judge(
         return Unjudged("denomination")
     if growth is None:
         return Unjudged("too_long")
-    keys = [(term.game, term.code) for term in identity.terms]
-    stated_key = (identity.stated.game, identity.stated.code)
+    keys = [term.key for term in identity.terms]
+    stated_key = identity.stated.key
     doubtful = tuple(key for key in (*keys, *(() if identity.level else (stated_key,))) if growth.get(key, 0) is None)
     if doubtful:
         return Unjudged("doubtful", doubtful)
     grown = {key: growth.get(key) or 0 for key in keys}
-    summed = sum(term.weight * grown[term.game, term.code] for term in identity.terms)
+    summed = sum(term.weight * grown[term.key] for term in identity.terms)
     if not identity.level:
         stated = identity.stated.weight * (growth.get(stated_key) or 0)
         return Step(stated, summed, stated - summed, grown)

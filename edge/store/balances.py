@@ -19,7 +19,7 @@ REACH = 1_000
 that writes a snapshot, and a thousand of them are some tens of milliseconds."""
 _HALF = 10**9
 _ACCOUNTING = -1
-"In the key of a series: the machine's accounting denomination."
+"In the key of a series: the machine's accounting denomination, in which it tells of all it does."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,15 @@ def standing(conn: Reader, asset: int) -> Standing:
     return Standing({(one.rule, one.code): one for one in found}, int((games and games[0]) or 1))
 
 
+def begin_anew(tx: Tx, asset: int, rule: Rule) -> None:
+    """What the terms of this rule are has changed: its next range begins with the next snapshot, whatever was between."""
+    tx.execute(
+        "UPDATE balances SET generation = NULL, worth = NULL, value = NULL, width = NULL, judged_snapshot = NULL "
+        "WHERE asset = ? AND rule = ?",
+        (asset, rule),
+    )
+
+
 def keep_balance(tx: Tx, balance: Balance) -> None:
     """Write down how it stands now."""
     base = balance.base
@@ -113,16 +122,18 @@ def growth_between(
         return None
     # Upper and lower digits apart: SQLite's sum of whole numbers stops at 2^63.
     rows = conn.execute(
-        f"SELECT s.game, s.code, sum(r.delta / {_HALF}), sum(r.delta % {_HALF}), "
+        f"SELECT s.game, s.code, s.denomination, sum(r.delta / {_HALF}), sum(r.delta % {_HALF}), "
         "sum(r.delta IS NULL AND r.verdict <> 'corrupt_read') "
         "FROM meter_snapshots p JOIN meter_readings r USING (snapshot) JOIN meter_series s USING (series) "
-        "WHERE p.asset = ? AND p.snapshot > ? AND p.snapshot < ? AND s.generation = ? AND s.denomination = ? "
+        "WHERE p.asset = ? AND p.snapshot > ? AND p.snapshot < ? AND s.generation = ? "
         "GROUP BY s.series",
-        (asset, after, before, generation, _ACCOUNTING),
+        (asset, after, before, generation),
     ).fetchall()
     return {
-        (game, code): None if doubts else (upper or 0) * _HALF + (lower or 0)
-        for game, code, upper, lower, doubts in rows
+        (game, code) if own == _ACCOUNTING else (game, code, own): None
+        if doubts
+        else (upper or 0) * _HALF + (lower or 0)
+        for game, code, own, upper, lower, doubts in rows
     }
 
 

@@ -19,6 +19,15 @@ def description_of(conn: Reader, asset: int) -> Mapping[str, Json] | None:
     return None if row is None else dict(json.loads(row[0]))
 
 
+def player_denominations(conn: Reader, asset: int) -> tuple[int, ...]:
+    """Codes a player may choose from, as the machine described itself last; empty: it did not tell."""
+    told = (description_of(conn, asset) or {}).get("player_denominations")
+    # 00 is none of them: it asks for the default (sas-core 4.1).
+    return (
+        tuple(dict.fromkeys(code for code in told if isinstance(code, int) and code)) if isinstance(told, list) else ()
+    )
+
+
 class Noted(NamedTuple):
     """What writing a description down has changed."""
 

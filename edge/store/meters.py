@@ -404,17 +404,18 @@ def codes_read(conn: Reader, asset: int) -> tuple[int, ...]:
     """Which meters of the machine as a whole were ever read in its present generation."""
     rows = conn.execute(
         "SELECT DISTINCT s.code FROM meter_series s JOIN egms e ON e.asset = s.asset AND e.generation = s.generation "
-        "WHERE s.asset = ? AND s.game = 0 ORDER BY s.code",
-        (asset,),
+        "WHERE s.asset = ? AND s.game = 0 AND s.denomination = ? ORDER BY s.code",
+        (asset, _OWN_DENOMINATION),
     ).fetchall()
     return tuple(int(code) for (code,) in rows)
 
 
 def counted(conn: Reader, asset: int, code: int, *, game: int = 0) -> int:
-    """All that was ever counted of this meter, over every generation: the sum of the booked differences."""
+    """All that was ever counted of this meter, over every generation: the sum of the booked differences. What single
+    denominations count is in it already."""
     row = conn.execute(
         "SELECT sum(r.delta) FROM meter_readings r JOIN meter_series s USING (series) "
-        "WHERE s.asset = ? AND s.game = ? AND s.code = ?",
-        (asset, game, code),
+        "WHERE s.asset = ? AND s.game = ? AND s.code = ? AND s.denomination = ?",
+        (asset, game, code, _OWN_DENOMINATION),
     ).fetchone()
     return int(row[0] or 0)

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from edge.field.page import Page
 from edge.hall.events import Fact
+from edge.hall.meters import Reading
 from edge.hall.money import Denomination
 from edge.hall.shapes import Json
 from edge.rules.balance import (
@@ -30,6 +31,7 @@ from edge.rules.balance import (
     unfit,
 )
 from edge.store.balances import Balance, event_of, growth_between, keep_balance, standing
+from edge.store.descriptions import player_denominations
 from edge.store.meters import Recorded
 from protocols.sas.catalog.denominations import DENOMINATIONS
 
@@ -56,7 +58,10 @@ def enter_balance(page: Page, recorded: Recorded, snapshot_id: str, time: dateti
     here = _verdicts(recorded)
     growths: dict[int | None, Mapping[MeterOf, int | None] | None] = {None: {}}
     rules = page.ways.balance.get(asset, STANDARD)
-    for identity in identities_of(end, found.games, _minor_per_unit(recorded.source.denomination), rules):
+    apart = any(len(key) == 3 for key in end.readings)
+    choices = player_denominations(page.tx, asset) if apart else ()
+    per_unit = _minor_per_unit(recorded.source.denomination)
+    for identity in identities_of(end, found.games, per_unit, rules, denominations=choices):
         code = identity.stated.code
         before = found.balances.get((identity.rule, code)) or Balance(asset, identity.rule, code, None)
         wrong = unfit(identity, end)
@@ -109,12 +114,18 @@ def _say_unbalanced(moment: _Moment, identity: Identity, before: Balance, step: 
         "before": str(before.told),
         "stated": str(step.stated),
         "summed": str(step.summed),
-        "terms": [{"game": game, "code": code, "growth": str(growth)} for (game, code), growth in step.growth.items()],
+        "terms": [_term(key, growth) for key, growth in step.growth.items()],
         "since": None if before.since_snapshot is None else event_of(tx, before.since_snapshot),
         "from": None if before.judged_snapshot is None else event_of(tx, before.judged_snapshot),
         "snapshot": moment.snapshot_id,
     }
     moment.page.append(Fact("hall.egm.meters.unbalanced.v1", f"egm/{before.asset}", moment.time, data))
+
+
+def _term(key: MeterOf, growth: int) -> dict[str, Json]:
+    game, code, *denomination = key
+    told: dict[str, Json] = {"game": game, "code": code, "growth": str(growth)}
+    return {**told, "denomination": denomination[0]} if denomination else told
 
 
 def _say_balanced(moment: _Moment, identity: Identity, before: Balance, how: str) -> None:
@@ -140,23 +151,23 @@ def _which(moment: _Moment, identity: Identity) -> dict[str, Json]:
 
 def _end(recorded: Recorded) -> End:
     source = recorded.source
-    own = [judged for judged in recorded.judged if judged.reading.denomination is None]
     return End(
         generation=recorded.generation,
         worth=source.denomination.minor if source.denomination else None,
         coherent=source.coherent,
-        readings={(one.reading.game, one.reading.code): one.reading for one in own},
-        doubtful={(one.reading.game, one.reading.code) for one in own if not one.verdict.booked},
+        readings={_meter_of(one.reading): one.reading for one in recorded.judged},
+        doubtful={_meter_of(one.reading) for one in recorded.judged if not one.verdict.booked},
         unsupported=frozenset(source.unsupported),
     )
 
 
 def _verdicts(recorded: Recorded) -> list[tuple[MeterOf, str, int | None]]:
-    return [
-        ((one.reading.game, one.reading.code), one.verdict.kind, one.verdict.delta)
-        for one in recorded.judged
-        if one.reading.denomination is None
-    ]
+    return [(_meter_of(one.reading), one.verdict.kind, one.verdict.delta) for one in recorded.judged]
+
+
+def _meter_of(reading: Reading) -> MeterOf:
+    game, code, denomination = reading.game, reading.code, reading.denomination
+    return (game, code) if denomination is None else (game, code, denomination)
 
 
 def _minor_per_unit(worth: Denomination | None) -> int | None:

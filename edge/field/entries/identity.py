@@ -11,7 +11,8 @@ from edge.field.page import Decision, Page
 from edge.hall.devices import Identity
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
-from edge.store.descriptions import forget_description, note_description, note_polls
+from edge.store.balances import begin_anew
+from edge.store.descriptions import forget_description, note_description, note_polls, player_denominations
 from edge.store.devices import IdentityChange, compared, egm, enrol_serial, note_identity
 from edge.store.strangers import forget_stranger, note_stranger, stranger_at
 
@@ -121,7 +122,11 @@ def enter_description(page: Page, found: DescriptionFound) -> None:
     """What the machine offers; told when it is another than before. An asset number of its own is compared with ours."""
     asset = found.asset
     note_polls(page.tx, asset, answered=found.answered, silent=found.unsupported)
+    offered = player_denominations(page.tx, asset)
     noted = note_description(page.tx, asset, found.told)
+    if player_denominations(page.tx, asset) != offered:
+        # Play in one that is gone now is in the total and in no reading that will come.
+        begin_anew(page.tx, asset, "denominations")
     if noted.changed:
         data: dict[str, Json] = {"asset": asset, "first": noted.before is None, **found.told}
         page.append(Fact("hall.egm.described.v1", f"egm/{asset}", found.time, data))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from edge.hall.catalogue.kind import ASSET, EventKind, own
 from edge.hall.shapes import Schema, choice, event_id, integer, nullable, record, several
 
-RULES = ("credits", "bills", "games")
+RULES = ("credits", "bills", "games", "denominations")
 
 
 def _signed(about: str) -> Schema:
@@ -23,7 +23,7 @@ _WHICH: Mapping[str, Schema] = {
     "rule": choice(
         *RULES,
         about="credits: current credits against what came and went; bills: their value against the counts by value; "
-        "games: the cabinet against the sum of its games",
+        "games: the cabinet against the sum of its games; denominations: against the sum of those its player may choose",
     ),
     "code": integer(0, 0xFFFF, about="SAS code of the meter that states the sum"),
     "scale": choice(
@@ -43,7 +43,7 @@ BALANCE_KINDS: tuple[EventKind, ...] = (
             "summed": _signed("what the others sum up to in that time"),
             "terms": several(record({
                 "game": _GAME, "code": _CODE, "growth": _signed("booked in that time, in the meter's own unit"),
-            }), most=400),
+            }, {"denomination": integer(0, 255, about="code of the only one of which it tells")}), most=400),
         },
         {
             "since": nullable(event_id(about="the snapshot at which the range began")),

@@ -153,7 +153,7 @@ WORDS: Mapping[str, str] = {
     "reverse_coin": "Münze rückwärts", "coin_too_short": "Münze zu kurz", "coin_jam": "Münzstau", "runaway": "läuft durch",
     "optics_disconnected": "Lichtschranke abgeklemmt",
     # what meters are held against each other for
-    "bills": "Geldscheine", "games": "Spiele", "minor": "kleinste Münzeinheiten",
+    "bills": "Geldscheine", "games": "Spiele", "denominations": "Kreditwerte", "minor": "kleinste Münzeinheiten",
     "agrees": "stimmt überein", "new_range": "neu begonnen",
     # the rest
     "on": "an", "off": "aus", "attendant": "der Aufsicht", "operator": "des Betreibers", "clean": "sauber",

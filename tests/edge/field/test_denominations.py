@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edge.field.found import DescriptionFound, SnapshotFound
+from edge.hall.meters import Reading
 from edge.hall.requests import ReadMeters, merged
+from edge.store.balances import Balance, balances
+from edge.store.descriptions import description_of
+from edge.store.tx import Reader
 from simulators.egm.personas import load
+from sync.db import Database
 from tests.edge.field.small_hall import SmallHall, opened
 
 ONE = {"A": [17]}
 TWO = load("two_denominations")
-CENT, FIVE = 0x01, 0x02
-"Denomination codes of that machine: 0.01 and 0.05."
+CENT, FIVE, TEN = 0x01, 0x02, 0x03
+"Denomination codes: 0.01 and 0.05, which that machine has, and 0.10, which it has not."
 
 
 def snapshots(hall: SmallHall) -> list[dict[str, Any]]:
@@ -131,3 +140,100 @@ def test_of_the_total_of_games_and_of_denominations_none_is_taken_for_the_other(
     assert [one.whole for one in (total, games, denominations)] == [True, False, False]
     assert merged(total, denominations) is merged(games, denominations) is merged(denominations, total) is None
     assert merged(denominations, denominations) == denominations
+
+
+# held against the total -------------------------------------------------------------------------------------------------
+
+
+def told(hall: SmallHall, kind: str) -> list[dict[str, Any]]:
+    return [event["data"] for event in hall.books.events(f"hall.egm.meters.{kind}")]
+
+
+async def read_again(hall: SmallHall) -> None:
+    """Until the regular reading of denominations comes."""
+    before = len(apart(hall))
+    await hall.go(30, lambda: len(apart(hall)) > before)
+
+
+@contextmanager
+def books_of(hall: SmallHall) -> Iterator[Reader]:
+    conn = Database(hall.books.path).open_reader()
+    try:
+        yield conn
+    finally:
+        conn.close()
+
+
+def forgets(hall: SmallHall, denomination: int, code: int, amount: int) -> None:
+    """The machine loses this much of what it counted in one denomination; its total stays."""
+    hall.machine(17).egm.machine.bank._cells[1, denomination][code] -= amount
+
+
+async def test_mtr_09_a_denomination_that_lost_a_game_is_named_with_both_sums_once_and_when_it_is_found_again(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path, ONE, personas={17: TWO}, every_s=5.0, polling={"per_game": "always"}) as hall:
+        play(hall, CENT, 3)
+        play(hall, FIVE, 3)
+        await hall.up(17)
+        play(hall, CENT, 4)
+        play(hall, FIVE, 2)
+        await read_again(hall)
+        assert told(hall, "unbalanced") == [], "they agree"
+        play(hall, FIVE, 2)
+        forgets(hall, FIVE, 0x05, 1)
+        await read_again(hall)
+        of_game, one = told(hall, "unbalanced")
+        assert (of_game["rule"], of_game["code"], of_game["residual"]) == ("games", 0x05, "1"), "its game lost it too"
+        assert (one["rule"], one["code"], one["residual"], one["scale"]) == ("denominations", 0x05, "1", "count")
+        assert (one["stated"], one["summed"]) == ("2", "1")
+        assert one["terms"] == [
+            {"game": 0, "code": 0x05, "growth": "0", "denomination": CENT},
+            {"game": 0, "code": 0x05, "growth": "1", "denomination": FIVE},
+        ]
+        await read_again(hall)
+        assert len(told(hall, "unbalanced")) == 2, "it stays the same"
+        forgets(hall, FIVE, 0x05, -1)
+        await read_again(hall)
+        _, gone = told(hall, "balanced")
+        assert (gone["rule"], gone["how"], gone["before"]) == ("denominations", "agrees", "1")
+
+
+async def test_mtr_09_where_the_choice_of_denominations_changes_the_sum_begins_anew(tmp_path: Path) -> None:
+    async with opened(tmp_path, ONE, personas={17: TWO}) as hall:
+        await hall.up(17)
+        with books_of(hall) as conn:
+            described = description_of(conn, 17)
+        assert described is not None
+        assert described["player_denominations"] == [CENT, FIVE]
+        changed = {**described, "player_denominations": [CENT, TEN]}
+        at = hall.books.clock.wall()
+        await hall.books.record(DescriptionFound(17, at, changed, None, (), ()))
+        residuals = []
+        for total, in_ten in ((2, 0), (2, 0), (5, 3)):
+            at += timedelta(seconds=60)
+            readings = [
+                Reading(0, None, 0x05, total, 4),
+                Reading(0, CENT, 0x05, 0, 4),
+                Reading(0, TEN, 0x05, in_ten, 4),
+            ]
+            await hall.books.record(SnapshotFound(17, at, "interval", None, True, None, readings, (), follows=True))
+            with books_of(hall) as conn:
+                residuals += [(one.residual, one.unjudged) for one in balances(conn, 17) if is_of_games(one)]
+        assert told(hall, "unbalanced") == [], "two games were played in the one that is gone"
+        assert residuals == [(0, "first"), (0, None), (0, None)], "and from then on it is judged again"
+
+
+def is_of_games(balance: Balance) -> bool:
+    return (balance.rule, balance.code) == ("denominations", 0x05)
+
+
+async def test_mtr_09_a_snapshot_that_lacks_one_denomination_is_judged_by_none(tmp_path: Path) -> None:
+    async with opened(tmp_path, ONE, personas={17: TWO}) as hall:
+        await hall.up(17)
+        at = hall.books.clock.wall() + timedelta(seconds=60)
+        readings = [Reading(0, None, 0x05, 3, 4), Reading(0, CENT, 0x05, 1, 4)]
+        await hall.books.record(SnapshotFound(17, at, "interval", None, True, None, readings, (), follows=True))
+        assert told(hall, "unbalanced") == []
+        with books_of(hall) as conn:
+            assert [one.unjudged for one in balances(conn, 17) if is_of_games(one)] == ["not_read"]

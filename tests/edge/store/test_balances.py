@@ -9,7 +9,7 @@ import pytest
 
 from edge.rules.balance import Base
 from edge.store import balances as table
-from edge.store.balances import Balance, balances, growth_between, keep_balance, standing
+from edge.store.balances import Balance, balances, begin_anew, growth_between, keep_balance, standing
 from edge.store.migrations import create
 
 
@@ -74,3 +74,20 @@ def test_a_range_beyond_reach_is_not_looked_through(conn, monkeypatch):
     assert growth_between(conn, 17, 1, 1, 8) == {(0, 0x00): 6}
     monkeypatch.setattr(table, "REACH", 5)
     assert growth_between(conn, 17, 1, 1, 8) is None
+
+
+def test_what_one_denomination_counts_is_beside_the_total_and_not_in_it(conn):
+    snapshots_of(conn, [(7, "delta"), (9, "delta"), (1, "delta")])
+    conn.execute(
+        "INSERT INTO meter_series (series, asset, generation, game, denomination, code) VALUES (2, 17, 1, 0, 5, 0)"
+    )
+    conn.execute("INSERT INTO meter_readings VALUES (2, 2, 0, 9, 4, 'delta')")
+    assert growth_between(conn, 17, 1, 1, 3) == {(0, 0x00): 9, (0, 0x00, 5): 4}
+
+
+def test_a_rule_whose_terms_changed_keeps_what_was_told_of_it_and_loses_where_it_began(conn):
+    games = Balance(17, "games", 0x00, Base(1, None, 4, 4), 3, 3)
+    keep_balance(conn, games)
+    keep_balance(conn, Balance(17, "denominations", 0x00, Base(1, Fraction(5), 7, 4), 3, 3))
+    begin_anew(conn, 17, "denominations")
+    assert balances(conn, 17) == [Balance(17, "denominations", 0x00, None, 3, 3), games]
