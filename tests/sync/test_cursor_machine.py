@@ -80,7 +80,7 @@ class CursorMachine(RuleBasedStateMachine):
     @rule()
     def central_confirms_beyond_the_end_of_an_old_epoch(self) -> None:
         (first, streamid), (following, _) = self.starts[-2], self.starts[-1]
-        self.refused(Cursor(streamid, following - first + 1, "00" * 32), AckBeyondHead)
+        self.refused(Cursor(streamid, following - first + 1, "00" * 32), EpochChanged)
 
     @rule(data=st.data())
     def central_confirms_a_stream_of_another_box(self, data: st.DataObject) -> None:
