@@ -33,6 +33,16 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     restore.add_argument("--into", type=Path, required=True, help="state directory, such as /var/lib/hall-edge")
     restore.add_argument("--key-file", type=Path, help="64 hexadecimal digits; needed for a sealed backup")
     restore.add_argument("--replace", action="store_true", help="move books that are there aside")
+    check = parts.add_parser("check", help="read the whole database: pages, tables, chain of the log; changes nothing")
+    salvage = parts.add_parser("salvage", help="save what can be read of a damaged database into a new file")
+    for part in (check, salvage):
+        part.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"default {DEFAULT_CONFIG}")
+    salvage.add_argument(
+        "--to", type=Path, required=True, help="new or empty directory with room for three times the file"
+    )
+    salvage.add_argument(
+        "--put-back", action="store_true", help="then make it the books; the damaged file is moved aside"
+    )
     return parser.parse_args(argv)
 
 
@@ -75,6 +85,14 @@ def main(argv: list[str] | None = None) -> int:
         from edge.jobs.backup import run as run_backup
 
         return run_backup(settings, arguments.config)
+    if arguments.part == "check":
+        from edge.jobs.check import run as run_check
+
+        return run_check(Path(settings.store.directory))
+    if arguments.part == "salvage":
+        from edge.jobs.salvage import run as run_salvage
+
+        return run_salvage(Path(settings.store.directory), arguments.to, put_back=arguments.put_back)
     if arguments.part == "verify":
         from edge.jobs.verify import run as run_verify
 

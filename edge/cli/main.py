@@ -21,6 +21,7 @@ LAZY = {
     "line": "edge.cli.line:line",
     "report": "edge.cli.report:report",
     "review": "edge.cli.review:review",
+    "store": "edge.cli.store:store",
 }
 HELP = {
     "status": "One screen: machines, lines, queue, central, both halves.",
@@ -33,6 +34,7 @@ HELP = {
     "line": "Lines: list, scan, trace, replay.",
     "report": "Revenue of a gaming day or a range of them; the formulas.",
     "review": "Meter readings that a person must decide: list, show, decide.",
+    "store": "The database: check, salvage.",
     "sim": "Simulated machines, halls, central and faults.",
 }
 EXTRA = {"sim": "simulators.cli"}

@@ -14,7 +14,7 @@ from edge.store.anchor import Mark, line_of
 from edge.store.home import Home
 from sync.places import Epoch
 
-LOSING = frozenset({"tail-lost", "restored"})
+LOSING = frozenset({"tail-lost", "restored", "salvaged"})
 "Reasons of a new epoch that mean that records are gone."
 
 

@@ -15,6 +15,7 @@ from edge.field.epochs import open_new_epoch
 from edge.field.incidents import incident
 from edge.field.journal import Journal
 from edge.field.page import Page
+from edge.field.restored import fail_open_commands, forget
 from edge.field.upkeep.anchoring import Anchoring
 from edge.field.verdicts import Finding
 from edge.hall.events import Fact
@@ -74,11 +75,14 @@ class Keeping:
         def first(page: Page) -> None:
             if verdict.new_epoch is not None:
                 self._open(page, verdict.new_epoch)
+                if verdict.new_epoch.slug in ("restored", "salvaged"):
+                    fail_open_commands(page)
             self._settle(page, verdict.notes)
             newest = checkpoints.newest(page.tx)
             self._signed = 0 if newest is None else newest.position
 
         await self._compose(first)
+        forget(self._books.directory)
         self.claims = Claims(
             begun=self._writer.head.cursor,
             made_now=self._books.made_now,

@@ -25,7 +25,7 @@ _MARKER_MAX = 16_384
 
 
 def with_marker(directory: Path, verdict: Verdict) -> Verdict:
-    """The verdict, with a new epoch for ``restored`` if the marker lies there; what was found besides becomes a note.
+    """The verdict, with a new epoch for ``restored`` or ``salvaged``, as the marker says; what was found besides is a note.
 
     A marker that cannot be read counts as well: a new epoch without need costs a notice. Raises OSError.
     """
@@ -41,7 +41,8 @@ def with_marker(directory: Path, verdict: Verdict) -> Verdict:
     known = told if isinstance(told, dict) else {}
     facts = {name: value for name, value in known.items() if isinstance(value, str | int)}
     notes = verdict.notes if verdict.new_epoch is None else (verdict.new_epoch, *verdict.notes)
-    return Verdict(verdict.safe, Finding("restored", facts), notes)
+    reason = "salvaged" if facts.get("reason") == "salvaged" else "restored"
+    return Verdict(verdict.safe, Finding(reason, facts), notes)
 
 
 def fail_open_commands(page: Page) -> int:

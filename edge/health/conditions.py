@@ -209,6 +209,11 @@ CONDITIONS: Mapping[str, Condition] = _table(
     _C("HE3034", "disk-slow", "alarm", "A commit took {commit_ms} ms; lines wait for the disk.",
        "Look who else writes on it (iotop); if nobody does, the disk is dying: swap it."),
     _C("HE3035", "room-again", "notice", "There is room in the books again.", "Nothing."),
+    _C("HE3060", "salvaged", "alarm", "These books were saved from a damaged database; missing in: {missing}.",
+       "Read salvage.json beside the new file. Central asks what became of the old stream; compare meters with the "
+       "machines."),
+    _C("HE3061", "unsalvageable", "alarm", "Nothing can be read of this database.",
+       "Keep the file. Restore the newest backup: hall-edge restore FILE --into DIR --replace"),
     _C("HE3013", "event-too-large", "alarm", "An event was larger than 64 KiB and was set aside.",
        "Ask fewer meters in one snapshot; [polling] meters says which."),
     _C("HE3014", "sync-error", "alarm", "Something went wrong between the books and central.", "Send a bundle."),
