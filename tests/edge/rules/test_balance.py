@@ -1,24 +1,29 @@
 """A machine's meters are held against each other over booked differences (MTR-09 to MTR-11, MTR-17, sas-core 8)."""
 
 from fractions import Fraction
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.hall.catalogue.balance import BALANCE_KINDS
 from edge.hall.meters import METERS, Reading
 from edge.rules.balance import (
     BILL_VALUES,
     CANCELLED_ROW,
     CREDIT_ROWS,
+    GAME_TOTALS,
     BalanceRules,
     Base,
     End,
+    Rule,
     Step,
     Unjudged,
     base_of,
     bills_identity,
     credits_identity,
+    denominations_identity,
     games_identity,
     grown,
     identities_of,
@@ -247,3 +252,77 @@ def test_no_sequence_of_moves_that_each_meter_tells_leaves_a_residual_mtr_10(mov
 
 def test_what_is_kept_of_an_end_is_enough_to_begin_the_next_range():
     assert base_of(credits_identity(), end(77, 5)) == Base(1, CENT, 77, 5)
+
+
+# denominations ----------------------------------------------------------------------------------------------------------
+
+CHOICES = (0x01, 0x02, 0x0A)
+
+
+def apart(code: int = 0x00, choices=CHOICES, **more) -> End:
+    """A snapshot with the total of one meter and what each of these denominations tells of it."""
+    readings = {(0, code): Reading(0, None, code, 0, 4)}
+    readings |= {(0, code, choice): Reading(0, choice, code, 0, 4) for choice in choices}
+    return End(**{"generation": 1, "worth": CENT, "coherent": True, "readings": readings} | more)
+
+
+@given(
+    st.sampled_from((0x00, 0x01, 0x02, 0x05, 0x06, 0x07)),
+    st.lists(st.tuples(st.sampled_from(CHOICES), st.integers(0, 10**15)), max_size=30),
+    st.integers(-(10**15), 10**15),
+)
+def test_what_the_denominations_tell_sums_up_to_the_total_and_what_one_side_lacks_is_the_residual_mtr_09(
+    code, plays, lacking
+):
+    growth = {(0, code): sum(amount for _, amount in plays) + lacking}
+    for choice, amount in plays:
+        growth[0, code, choice] = growth.get((0, code, choice), 0) + amount
+    step = judge(denominations_identity(code, CHOICES), base(), apart(code), growth)
+    assert isinstance(step, Step)
+    assert step.residual == lacking
+    assert step.stated - step.summed == lacking
+    assert step.growth == {(0, code, choice): growth.get((0, code, choice), 0) for choice in CHOICES}
+
+
+@pytest.mark.parametrize(
+    ("after", "growth", "why"),
+    [
+        (apart(choices=CHOICES[:2]), {}, Unjudged("not_read", ((0, 0x00, 0x0A),))),
+        (apart(doubtful={(0, 0x00, 0x02)}), {}, Unjudged("doubtful", ((0, 0x00, 0x02),))),
+        (apart(), {(0, 0x00, 0x02): None}, Unjudged("doubtful", ((0, 0x00, 0x02),))),
+        (apart(coherent=False), {}, Unjudged("incoherent")),
+        (apart(worth=Fraction(5)), {}, Unjudged("denomination")),
+    ],
+    ids=["not_read", "doubtful", "in_between", "incoherent", "denomination"],
+)
+def test_denominations_are_judged_only_where_all_of_them_were_read_and_believed_mtr_09(after, growth, why):
+    assert judge(denominations_identity(0x00, CHOICES), base(), after, growth) == why
+
+
+def test_denominations_are_held_against_the_total_only_where_a_player_has_a_choice_and_they_were_read_mtr_09():
+    def rules_of(end: End, denominations=CHOICES) -> list[str]:
+        return [one.rule for one in identities_of(end, 1, 100, denominations=denominations)]
+
+    assert rules_of(apart()) == ["denominations"]
+    assert rules_of(apart(), CHOICES[:1]) == rules_of(apart(), ()) == []
+    assert rules_of(apart(choices=())) == []
+    assert rules_of(apart(0x0B)) == [], "bills are of no denomination"
+
+
+def test_what_a_denomination_tells_is_no_term_of_the_games_and_no_growth_of_the_total_mtr_09():
+    both = apart(readings=games_end((0, 1, 2)).readings | apart().readings)
+    growth = {(0, 0x00): 900, (1, 0x00): 500, (2, 0x00): 400, (0, 0x00, 0x01): 900}
+    steps = [judge(one, base(), both, growth) for one in identities_of(both, 2, 100, denominations=CHOICES)]
+    assert [(step.stated, step.summed) for step in steps if isinstance(step, Step)] == [(900, 900), (900, 900)]
+
+
+def test_a_residual_is_told_in_words_the_catalogue_has():
+    told = BALANCE_KINDS[0].required["scale"]["enum"]
+    scales = {
+        one(code, of).scale
+        for one, of in ((games_identity, 2), (denominations_identity, CHOICES))
+        for code in GAME_TOTALS
+    }
+    assert scales == {"credits", "count"} <= set(told)
+    assert {credits_identity().scale, bills_identity(CENT, 100).scale} <= set(told)
+    assert set(BALANCE_KINDS[0].required["rule"]["enum"]) == set(get_args(Rule))
