@@ -106,7 +106,10 @@ put 99-hall-edge.rules /etc/udev/rules.d/99-hall-edge.rules
 put journald-hall-edge.conf /etc/systemd/journald.conf.d/hall-edge.conf
 put hall-edge.service /etc/systemd/system/hall-edge.service
 put hall-edge-front.service /etc/systemd/system/hall-edge-front.service
-for example in hall-edge-device-servers.conf.example hall-edge-front-site.conf.example; do
+put hall-edge-backup.service /etc/systemd/system/hall-edge-backup.service
+put hall-edge-backup.timer /etc/systemd/system/hall-edge-backup.timer
+for example in hall-edge-device-servers.conf.example hall-edge-front-site.conf.example \
+    hall-edge-backup-disk.conf.example; do
     put $example "/usr/local/share/doc/hall-edge/$example"
 done
 systemd-sysusers --root="${ROOT:-/}" hall-edge.conf
@@ -131,16 +134,26 @@ mkdir -p "$(dirname "$DROPIN")"
     echo "# Written by the installation from /etc/hall-edge/credentials."
     echo "[Service]"
     for file in "$ROOT"/etc/hall-edge/credentials/hall_edge__*; do
+        # What seals backups opens them: only the job has it.
+        [ "$(basename "$file")" != hall_edge__backup_key ] || continue
         echo "LoadCredential=$(basename "$file"):/etc/hall-edge/credentials/$(basename "$file")"
     done
 } >"$DROPIN"
-systemctl ${ROOT:+--root="$ROOT"} --quiet enable hall-edge.service hall-edge-front.service
+BACKUP_KEY=/etc/hall-edge/credentials/hall_edge__backup_key
+DROPIN=$ROOT/etc/systemd/system/hall-edge-backup.service.d/credentials.conf
+rm -f "$DROPIN"
+if [ -e "$ROOT$BACKUP_KEY" ]; then
+    mkdir -p "$(dirname "$DROPIN")"
+    printf '[Service]\nLoadCredential=%s:%s\n' hall_edge__backup_key "$BACKUP_KEY" >"$DROPIN"
+fi
+systemctl ${ROOT:+--root="$ROOT"} --quiet enable hall-edge.service hall-edge-front.service hall-edge-backup.timer
 
 if [ -z "$ROOT" ] && [ -d /run/systemd/system ]; then
     systemctl daemon-reload
     udevadm control --reload 2>/dev/null || true
     if [ $NEW = yes ] && [ $START = yes ]; then
         systemctl restart hall-edge.service
+        systemctl start hall-edge-backup.timer
     fi
 fi
 say "hall-edge: version $ID is installed${ROOT:+ in $ROOT}"
