@@ -13,6 +13,7 @@ from edge.store.devices import egm, note_identity
 from edge.store.last_exceptions import note_exception
 from edge.store.meters import (
     Snapshot,
+    codes_read,
     counted,
     last_snapshot,
     latest_meters,
@@ -166,3 +167,10 @@ def test_meters_of_two_machines_do_not_meet(hall):
 def test_a_machine_that_is_not_registered_has_no_meters(hall):
     with pytest.raises(UnknownMachine):
         read(hall, asset=99, m00=1)
+
+
+def test_meters_that_only_a_denomination_told_are_none_of_the_machine_as_a_whole(hall):
+    readings = [Reading(0, None, 0x00, 5, 4), Reading(0, 2, 0x00, 5, 4), Reading(0, 2, 0x06, 1, 4)]
+    record_snapshot(hall, Snapshot(17, hall.now, "interval", readings, denomination=CENT))
+    assert codes_read(hall, 17) == (0x00,)
+    assert latest_meters(hall, 17) == readings
