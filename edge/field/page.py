@@ -111,7 +111,8 @@ class Page:
             days.note_doubt(self.tx, self.day, asset, doubt)
         if fact.kind == _SILENT and isinstance(asset, int) and self.ways.watch is not None:
             heard = fact.data.get("last_heard_at")
-            days.note_silence(self.tx, asset, from_stamp(heard) if isinstance(heard, str) else fact.time)
+            at = from_stamp(heard) if isinstance(heard, str) else fact.time
+            days.note_silence(self.tx, asset, at, trusted=self.clock != "untrusted")
         return envelope
 
     def end_command(self, central: str, command_id: str, fact: Fact) -> None:

@@ -136,17 +136,19 @@ def note_doubt(tx: Tx, day: str, asset: int, kind: str) -> None:
     )
 
 
-def note_data(tx: Tx, asset: int, at: datetime, current_until: datetime | None, calendar: GamingDays) -> None:
+def note_data(
+    tx: Tx, asset: int, at: datetime, current_until: datetime, calendar: GamingDays, *, trusted: bool = True
+) -> None:
     """Meters of this machine came. The time since the ones before ceased to be current is counted in the days it lies in.
 
-    `current_until`: until when these are current, if nothing happens; None: the clock is not trusted, and nothing is
-    counted from here. Only days that were opened are counted in: of the others no figure is told.
+    `current_until`: until when these are current, if nothing happens. `trusted`: whether the clock is; a time of one that
+    is not, and that cannot be right, changes nothing. Only days that were opened are counted in: of others no figure is told.
     """
-    row = tx.execute("SELECT current_until FROM machine_data WHERE asset = ?", (asset,)).fetchone()
-    # Before the first of all it was silent from the moment it was registered.
-    row = row or tx.execute("SELECT registered_at FROM egms WHERE asset = ?", (asset,)).fetchone()
-    if current_until is not None and row is not None and row[0] is not None:
-        parts = [(day.isoformat(), end - begin) for day, begin, end in calendar.split(from_stamp(row[0]), at)]
+    since = _current_until(tx, asset)
+    if since is not None:
+        if not trusted and not (since <= current_until and at - since <= LEAP):
+            return
+        parts = [(day.isoformat(), end - begin) for day, begin, end in calendar.split(since, at)]
         tx.executemany(
             "INSERT INTO day_silences (gamingday, asset, seconds) SELECT gamingday, ?, ? FROM gaming_days "
             "WHERE gamingday = ? ON CONFLICT (gamingday, asset) DO UPDATE SET seconds = seconds + excluded.seconds",
@@ -155,14 +157,25 @@ def note_data(tx: Tx, asset: int, at: datetime, current_until: datetime | None, 
     tx.execute(
         "INSERT INTO machine_data (asset, current_until) VALUES (?, ?) "
         "ON CONFLICT (asset) DO UPDATE SET current_until = excluded.current_until",
-        (asset, None if current_until is None else stamp(current_until)),
+        (asset, stamp(current_until)),
     )
 
 
-def note_silence(tx: Tx, asset: int, at: datetime) -> None:
+def note_silence(tx: Tx, asset: int, at: datetime, *, trusted: bool = True) -> None:
     """It was not heard from this moment on: its meters are not current any more, however young they are."""
-    since = stamp(at)
-    tx.execute("UPDATE machine_data SET current_until = ? WHERE asset = ? AND current_until > ?", (since, asset, since))
+    since = _current_until(tx, asset)
+    if since is not None and since > at and (trusted or since - at <= LEAP):
+        tx.execute("UPDATE machine_data SET current_until = ? WHERE asset = ?", (stamp(at), asset))
+
+
+def _current_until(tx: Tx, asset: int) -> datetime | None:
+    # Before its first reading a machine is silent from the moment it was registered.
+    row = tx.execute(
+        "SELECT CASE WHEN d.asset IS NULL THEN e.registered_at ELSE d.current_until END "
+        "FROM egms e LEFT JOIN machine_data d USING (asset) WHERE e.asset = ?",
+        (asset,),
+    ).fetchone()
+    return None if row is None or row[0] is None else from_stamp(row[0])
 
 
 def _worth(worth: Denomination | Fraction | None) -> tuple[int, int]:

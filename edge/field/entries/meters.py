@@ -49,8 +49,8 @@ def _note_data(page: Page, recorded: Recorded) -> None:
     watch, at = page.ways.watch, recorded.source.read_at
     if watch is None or not any(one.verdict.booked for one in recorded.judged):
         return
-    until = None if page.clock == "untrusted" else at + timedelta(seconds=watch.current_s)
-    days.note_data(page.tx, recorded.source.asset, at, until, watch.calendar)
+    until, trusted = at + timedelta(seconds=watch.current_s), page.clock != "untrusted"
+    days.note_data(page.tx, recorded.source.asset, at, until, watch.calendar, trusted=trusted)
 
 
 def _consequences(recorded: Recorded, snapshot_id: str, time: datetime) -> Sequence[Fact]:

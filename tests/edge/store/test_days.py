@@ -288,14 +288,26 @@ def test_mtr_16_silence_is_counted_in_the_days_in_which_it_lies_when_data_comes_
     assert silent(hall, TUESDAY, TUESDAY)[0] == 15 * 60, "no link was down: the reading was due and came late"
 
 
-def test_a_clock_without_trust_counts_no_silence(hall):
+def test_a_time_that_cannot_be_right_counts_no_silence_and_one_of_a_clock_that_goes_on_does(hall):
+    begin = SOFIA.begin(datetime.fromisoformat(MONDAY).date())
     days.open_day(hall, MONDAY, 1, hall.now)
-    at = SOFIA.begin(datetime.fromisoformat(MONDAY).date())
-    came(hall, at)
-    before = silent(hall, MONDAY, MONDAY)[0]
-    days.note_data(hall, 17, at + timedelta(hours=9), None, SOFIA)
-    days.note_data(hall, 17, at + timedelta(hours=12), at + timedelta(hours=12), SOFIA)
-    assert silent(hall, MONDAY, MONDAY)[0] == before
+    came(hall, begin)
+    seconds, until = silent(hall, MONDAY, MONDAY)
+    for wrong in (datetime(1970, 1, 1, 0, 20, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)):
+        days.note_data(hall, 17, wrong, wrong + timedelta(minutes=30), SOFIA, trusted=False)
+        days.note_silence(hall, 17, wrong, trusted=False)
+        assert silent(hall, MONDAY, MONDAY) == (seconds, until)
+    at = begin + timedelta(hours=2)
+    days.note_data(hall, 17, at, at + timedelta(minutes=30), SOFIA, trusted=False)
+    assert silent(hall, MONDAY, MONDAY) == (seconds + 90 * 60, stamp(at + timedelta(minutes=30)))
+
+
+def test_a_machine_of_an_older_version_is_silent_from_its_next_reading_on(hall):
+    days.open_day(hall, MONDAY, 1, hall.now)
+    hall.execute("INSERT INTO machine_data (asset, current_until) VALUES (17, NULL)")
+    assert silent(hall, MONDAY, MONDAY) == (0, None)
+    came(hall, SOFIA.begin(datetime.fromisoformat(MONDAY).date()) + timedelta(hours=1))
+    assert silent(hall, MONDAY, MONDAY)[0] == 0
 
 
 def test_the_silences_of_a_day_only_grow(hall):
