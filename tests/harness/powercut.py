@@ -1,0 +1,433 @@
+"""``./dev powercut``: the power is cut at any moment of a disk's life, and every acknowledged fact must be there (PW-1, PW-6).
+
+A recording is made of everything that reaches a disk while books are written on it as fast as they go (``blockdisk``,
+``busybooks``), the first start among it. Then, image by image: what had been flushed before the cut, and of what came after
+it any 512-byte piece or none; the file system replays its journal, the gateway's own cold start opens the books, and they
+are judged by what had been marked as acknowledged before the cut and by what was written in the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from edge.config.load import load
+from edge.config.model import Settings
+from edge.field.coldstart import open_books
+from edge.field.registry import prepare
+from sync.chain_check import verify_chain
+from sync.db import Database
+from sync.writer import Writer
+from tests.harness.blockdisk import Entry, read_log
+from tests.harness.evidence import Figures, add
+from tests.harness.processes import REPOSITORY, python, wait_until
+
+PLANTED = ("tests.harness.powercut", "--images", "30", "--record", "2")
+"The run that a planted bug must turn red."
+SIZE = 48 << 20
+PIECE = 512
+RECORD_S = 8.0
+IMAGES_A_RECORDING = 1000
+END = b"end of the recording"
+TAILS = ("pieces", "none", "all", "prefix")
+"What of the writes after the last flush had reached the platter."
+TAIL_WEIGHTS = (7, 1, 1, 3)
+
+CONFIG = """[hall]
+id = "7"
+name = "Hall 7"
+time_zone = "Europe/Sofia"
+[gateway]
+id = "hg-07"
+run_directory = "{directory}/run"
+[store]
+directory = "{directory}/mnt/state"
+[[consumer]]
+name = "central-1"
+[[line]]
+name = "A"
+url = "memory:A"
+[[egm]]
+asset = 1
+line = "A"
+address = 1
+[[egm]]
+asset = 2
+line = "A"
+address = 2
+"""
+
+
+@dataclass(slots=True)
+class Truth:
+    """What was written in the end: digest of each record, by position from 1, and its chain value."""
+
+    digests: list[bytes] = field(default_factory=list)
+    chains: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Recording:
+    """All that reached the disk, in order."""
+
+    entries: list[Entry]
+    truth: Truth
+
+
+# recording --------------------------------------------------------------------------------------------------------
+
+
+def record(directory: Path, seed: int, for_s: float = RECORD_S) -> Recording:
+    """Make a file system on a recording disk and write books on it. Needs root for the loop device."""
+    directory.mkdir(parents=True, exist_ok=True)
+    fuse, mnt, log = directory / "fuse", directory / "mnt", directory / "blocks.log"
+    for path in (fuse, mnt, directory / "run"):
+        path.mkdir(exist_ok=True)
+    config = directory / "config.toml"
+    config.write_text(CONFIG.format(directory=directory), encoding="utf-8")
+    with _disk(fuse, log), _loop(fuse / "disk") as device:
+        subprocess.run(
+            ["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", device], check=True, capture_output=True
+        )
+        with _mounted(device, mnt):
+            subprocess.run(
+                python("-m", "tests.harness.busybooks", str(config), "--for", str(for_s), "--seed", str(seed),
+                       "--mark", str(fuse / "mark")),
+                cwd=REPOSITORY, check=True, capture_output=True, timeout=for_s + 60,
+            )  # fmt: skip
+            truth = _truth(mnt / "state" / "hall.db")
+            (fuse / "mark").write_bytes(END)
+    # What the file system writes at its orderly end is no power cut, and a torn super block only a repair can mount.
+    entries = list(itertools.takewhile(lambda entry: entry.data != END, read_log(log)))
+    log.unlink()
+    return Recording(entries, truth)
+
+
+@contextlib.contextmanager
+def _disk(mount: Path, log: Path, *more: str) -> Iterator[None]:
+    command = python("-m", "tests.harness.blockdisk", str(mount), str(log), "--size", str(SIZE), *more)
+    with subprocess.Popen(command, cwd=REPOSITORY) as server:
+        try:
+            wait_until("the recording disk is there", lambda: (mount / "disk").exists(), within_s=20)
+            yield
+        finally:
+            subprocess.run(["fusermount3", "-u", str(mount)], check=False, capture_output=True)
+            server.wait(20)
+
+
+@contextlib.contextmanager
+def _loop(file: Path) -> Iterator[str]:
+    device = subprocess.run(
+        ["losetup", "-f", "--show", str(file)], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    try:
+        yield device
+    finally:
+        subprocess.run(["losetup", "-d", device], check=True)
+
+
+@contextlib.contextmanager
+def _mounted(device: str, mnt: Path) -> Iterator[None]:
+    subprocess.run(["mount", "-t", "ext4", device, str(mnt)], check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(mnt)], check=True)
+
+
+def _truth(database: Path) -> Truth:
+    with contextlib.closing(Database(database).open_reader()) as conn:
+        truth = Truth()
+        for body, chain in conn.execute("SELECT body, chain FROM log ORDER BY position"):
+            truth.digests.append(sha256(body).digest())
+            truth.chains.append(chain.hex())
+        return truth
+
+
+# images -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A disk as the cut left it, and the last line that had been marked before."""
+
+    number: int
+    cut: int
+    tail: str
+    disk: bytes
+    acknowledged: tuple[int, str] | None
+
+
+def images(recording: Recording, count: int, seed: int, size: int = SIZE) -> Iterator[Image]:
+    """So many cuts, in the order of the recording; a third of them right at a flush, where most can go wrong."""
+    dice = random.Random(seed)
+    entries = recording.entries
+    flushes = [place for place, entry in enumerate(entries) if entry.kind == "F"]
+    cuts = sorted(
+        dice.choice(flushes) + dice.choice((0, 1)) if dice.random() < 0.3 else dice.randint(1, len(entries))
+        for _ in range(count)
+    )
+    durable = bytearray(size)
+    loose: list[Entry] = []
+    mark: bytes = b""
+    place = 0
+    for number, cut in enumerate(cuts):
+        for entry in entries[place:cut]:
+            if entry.kind == "W":
+                loose.append(entry)
+            elif entry.kind == "M":
+                mark = entry.data
+            else:
+                for write in loose:
+                    durable[write.offset : write.offset + len(write.data)] = write.data
+                loose.clear()
+        place = max(place, cut)
+        disk = bytearray(durable)
+        tail = dice.choices(TAILS, TAIL_WEIGHTS)[0]
+        _scatter(disk, loose, tail, dice)
+        words = mark.decode().split()
+        yield Image(number, cut, tail, bytes(disk), (int(words[0]), words[1]) if words else None)
+
+
+def _scatter(disk: bytearray, loose: Sequence[Entry], tail: str, dice: random.Random) -> None:
+    if tail == "none":
+        return
+    writes = loose if tail != "prefix" else loose[: dice.randint(0, len(loose))]
+    for write in writes:
+        for at in range(0, len(write.data), PIECE):
+            if tail != "pieces" or dice.random() < 0.5:
+                piece = write.data[at : at + PIECE]
+                disk[write.offset + at : write.offset + at + len(piece)] = piece
+
+
+# judging ----------------------------------------------------------------------------------------------------------
+
+
+class Bench:
+    """A place where images are mounted and opened, one after another."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.mnt = directory / "mnt"
+        for path in (self.mnt, directory / "run"):
+            path.mkdir(parents=True, exist_ok=True)
+        config = directory / "config.toml"
+        config.write_text(CONFIG.format(directory=directory), encoding="utf-8")
+        self.settings: Settings = load(config)
+        self.file = directory / "image"
+
+    def judge(self, image: Image, truth: Truth) -> list[str]:
+        """What is wrong with the books on this image; empty: nothing."""
+        self.file.write_bytes(image.disk)
+        with _loop(self.file) as device:
+            try:
+                mounted = _mounted(device, self.mnt)
+                mounted.__enter__()
+            except subprocess.CalledProcessError:
+                # Cut before the file system was whole: nothing can have been acknowledged.
+                return [] if image.acknowledged is None else ["the file system does not mount"]
+            try:
+                if not (self.mnt / "state").exists():
+                    return [] if image.acknowledged is None else ["the state directory is gone"]
+                return self._open_twice(image, truth)
+            finally:
+                mounted.__exit__(None, None, None)
+
+    def _open_twice(self, image: Image, truth: Truth) -> list[str]:
+        try:
+            before = self._cold_start()
+            wrong = _wrong(self.mnt / "state" / "hall.db", before, image, truth)
+            again = self._cold_start()
+        except Exception as error:  # noqa: BLE001  whatever keeps the books from opening is the finding
+            return [f"the books do not open: {type(error).__name__}: {error}"]
+        return wrong if again >= before else [*wrong, f"opened again it ends at {again}, not at {before}"]
+
+    def _cold_start(self) -> int:
+        """The field's own steps up to its first frame. Returns the position of the head as it was found."""
+        books = open_books(self.settings)
+        try:
+            verdict = getattr(books, "verdict", None)
+            if verdict is not None and (verdict.safe or verdict.new_epoch):
+                raise AssertionError(f"the cold start says {verdict}")
+            died: list[BaseException] = []
+            failed: list[Exception] = []
+            writer = Writer(
+                books.database,
+                now_utc=_noon,
+                post=lambda call: call(),
+                on_fatal=died.append,
+            )
+            writer.start()
+            head = writer.head.position
+            writer.submit(
+                lambda tx: prepare(tx, self.settings),
+                lambda _done, error: failed.append(error) if error is not None else None,
+                urgent=True,
+            )
+            writer.close()
+            if died or failed:
+                raise (died or failed)[0]
+            return head
+        finally:
+            os.close(books.lock_fd)
+
+
+def _noon() -> Any:
+    from datetime import UTC, datetime
+
+    return datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def _wrong(database: Path, head: int, image: Image, truth: Truth) -> list[str]:
+    with contextlib.closing(Database(database).open_reader()) as conn:
+        return [*_log_wrong(conn, head, image, truth), *_tables_wrong(conn, head)]
+
+
+def _log_wrong(conn: sqlite3.Connection, head: int, image: Image, truth: Truth) -> Iterator[str]:
+    if image.acknowledged is not None:
+        position, chain = image.acknowledged
+        if head < position:
+            yield f"acknowledged up to {position}, the books end at {head}"
+        elif position and truth.chains[position - 1] != chain:
+            yield f"record {position} was acknowledged with another hash"
+    for position, body in conn.execute("SELECT position, body FROM log ORDER BY position"):
+        if position > len(truth.digests) or sha256(body).digest() != truth.digests[position - 1]:
+            yield f"record {position} is not what was written"
+            return
+    if verify_chain(conn) != head:
+        yield "records are missing in the chain"
+
+
+def _tables_wrong(conn: sqlite3.Connection, head: int) -> Iterator[str]:
+    """Half of a fact: its record without its rows, or the other way round."""
+    for sql, what in _PAIRS:
+        (difference,) = conn.execute(sql).fetchone()
+        if difference:
+            yield f"{what}: {difference}"
+    if conn.execute("PRAGMA foreign_key_check").fetchall():
+        yield "rows point to nothing"
+    if (said := conn.execute("PRAGMA integrity_check").fetchone()[0]) != "ok":
+        yield f"integrity: {said}"
+    if any(position > head for (position,) in conn.execute("SELECT position FROM consumers")):
+        yield "a cursor is beyond the head"
+
+
+_PAIRS = (
+    (
+        "SELECT (SELECT count(*) FROM log WHERE instr(body, 'hall.egm.meters.snapshot.v1')) "
+        "- (SELECT count(*) FROM meter_snapshots)",
+        "snapshots told less snapshots kept",
+    ),
+    (
+        "SELECT count(*) FROM live_lane WHERE position NOT IN (SELECT position FROM log)",
+        "live copies of records that are not there",
+    ),
+    (
+        "SELECT (SELECT coalesce(sum(counted), 0) FROM meter_days) - (SELECT coalesce(sum(delta), 0) FROM meter_readings)",
+        "sums of days less the differences of readings",
+    ),
+)
+
+
+# running ----------------------------------------------------------------------------------------------------------
+
+
+def _share(task: tuple[Recording, int, int, int, int]) -> tuple[Counter[str], list[str]]:
+    """One worker's part of a recording's images: every ``of``-th from ``which``."""
+    recording, count, seed, which, of = task
+    found: Counter[str] = Counter()
+    wrong: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="hall-edge-cut-", dir=_memory()) as scratch:
+        bench = Bench(Path(scratch))
+        for image in images(recording, count, seed):
+            if image.number % of != which:
+                continue
+            found["images"] += 1
+            found[image.tail] += 1
+            if image.acknowledged is not None:
+                found["with_acknowledged"] += 1
+            wrong += [f"seed {seed}, image {image.number}, cut {image.cut}, tail {image.tail}: {text}"
+                      for text in bench.judge(image, recording.truth)]  # fmt: skip
+    return found, wrong
+
+
+def _memory() -> str | None:
+    return "/dev/shm" if Path("/dev/shm").is_dir() and shutil.disk_usage("/dev/shm").free > 8 * SIZE else None
+
+
+def run(
+    count: int, seed: int, *, workers: int = 2, record_s: float = RECORD_S, until: float | None = None
+) -> dict[str, Any]:
+    """So many images, a thousand from each recording; ``until``: no new recording begins after this moment."""
+    found: Counter[str] = Counter()
+    wrong: list[str] = []
+    first_bad: int | None = None
+    began = time.monotonic()
+    recordings = 0
+    while found["images"] < count and (until is None or time.monotonic() < until):
+        here = seed + recordings
+        recordings += 1
+        wanted = min(IMAGES_A_RECORDING, count - found["images"])
+        with tempfile.TemporaryDirectory(prefix="hall-edge-record-", dir=_memory()) as scratch:
+            recording = record(Path(scratch), here, record_s)
+        found["records"] += len(recording.truth.digests)
+        with multiprocessing.get_context("fork").Pool(workers) as pool:
+            parts = pool.map(_share, [(recording, wanted, here, which, workers) for which in range(workers)])
+        for counted, texts in parts:
+            found += counted
+            wrong += texts
+        if wrong and first_bad is None:
+            first_bad = here
+    return {
+        "ok": not wrong,
+        "images": found["images"],
+        "with_acknowledged": found["with_acknowledged"],
+        "tails": {tail: found[tail] for tail in TAILS},
+        "recordings": recordings,
+        "records": found["records"],
+        "seed": seed,
+        "first_bad_seed": first_bad,
+        "took_s": round(time.monotonic() - began),
+        "wrong": wrong[:40],
+        "wrongs": len(wrong),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 1 when anything acknowledged was lost, altered or half there."""
+    parser = argparse.ArgumentParser(prog="./dev powercut", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--images", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--record", type=float, default=RECORD_S, help="seconds of work in each recording")
+    parser.add_argument("--for", dest="for_s", type=float, help="seconds after which no new recording begins")
+    parser.add_argument("--evidence", action="store_true", help="add the figures to docs/evidence.json")
+    asked = parser.parse_args(arguments)
+    until = None if asked.for_s is None else time.monotonic() + asked.for_s
+    report = run(asked.images, asked.seed, workers=asked.workers, record_s=asked.record, until=until)
+    print(json.dumps(report))
+    if asked.evidence:
+        add(Figures("PW-1", "power-cut images of a block device", report["images"], report["wrongs"], report["seed"],
+                    report["first_bad_seed"], report["took_s"], "./dev powercut"))  # fmt: skip
+    return 0 if report["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
