@@ -17,8 +17,8 @@ from edge.health.room import (
     Limits,
     Space,
     days_words,
-    room_words,
     next_level,
+    room_words,
 )
 
 MIB = 1 << 20
