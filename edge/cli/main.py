@@ -11,6 +11,7 @@ import click
 from edge.cli.faults import BUG, Fault
 
 LAZY = {
+    "backup": "edge.cli.backup:backup",
     "status": "edge.cli.status:status",
     "ping": "edge.cli.ping:ping",
     "version": "edge.cli.ping:version",
@@ -24,6 +25,7 @@ LAZY = {
     "store": "edge.cli.store:store",
 }
 HELP = {
+    "backup": "Backups of the books: now, list, verify.",
     "status": "One screen: machines, lines, queue, central, both halves.",
     "ping": "Who answers, and how fast.",
     "version": "Version of this program.",

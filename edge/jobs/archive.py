@@ -36,7 +36,8 @@ _WINDOW_MAX = 1 << 27
 _LEVEL = 3
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+!-]{0,79}$")]
+"It is shown on a terminal: nothing in it may steer one."
 
 
 class Member(BaseModel):
