@@ -151,7 +151,9 @@ def page(told: dict[str, Any]) -> Iterator[str]:
             f"hallctl review list --egm {one['asset']} (HE2107)",
             fg="yellow",
         )
-    meters = [meter for meter in told.get("latest_meters", []) if meter["game"] == 0]
+    meters = [
+        meter for meter in told.get("latest_meters", []) if meter["game"] == 0 and meter.get("denomination") is None
+    ]
     if meters:
         newest = max(meters, key=lambda meter: str(meter["read_at"]))
         yield f"  meters    read {clock(newest['read_at'], zone)}, {ago(newest['age_s'])} ago"

@@ -77,7 +77,9 @@ class Showing:
 
     def _show_meters(self, seat: Seat, envelope: Envelope) -> None:
         data = envelope.data
-        values = {f"{r['code']:02x}": r["value"] for r in data["readings"] if r["game"] == 0}
+        values = {
+            f"{r['code']:02x}": r["value"] for r in data["readings"] if r["game"] == 0 and r["denomination"] is None
+        }
         if not values:
             return
         known = self._board.egms[seat.asset].meters if seat.asset in self._board.egms else {}

@@ -44,6 +44,7 @@ def newest_snapshot(conn: Reader, asset: int) -> dict[str, Any] | None:
         "readings": [
             {
                 "game": stored.reading.game,
+                "denomination": stored.reading.denomination,
                 "code": f"{stored.reading.code:02x}",
                 "name": meter_name(stored.reading.code),
                 "value": str(stored.reading.value),

@@ -9,6 +9,7 @@ import pytest
 
 from edge.board import EgmState
 from edge.cli.egm import page
+from edge.cli.show import grouped
 
 READ_AT = "2026-11-23T00:11:07.320Z"
 
@@ -55,3 +56,11 @@ def test_mtr_16_one_meter_that_was_not_read_with_the_others_is_stale_by_itself()
     assert len(stale) == 1
     assert "non-cashable in" in stale[0]
     assert "stale, 2 h old" in stale[0]
+
+
+def test_mtr_09_what_one_denomination_tells_is_not_shown_as_the_machines_own() -> None:
+    known = told(None)
+    known["latest_meters"].append({**known["latest_meters"][0], "denomination": 2, "value": "77777"})
+    text = "\n".join(page(known))
+    assert grouped("1451") in text
+    assert grouped("77777") not in text

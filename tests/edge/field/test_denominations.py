@@ -64,6 +64,7 @@ async def test_mtr_09_each_denomination_is_read_beside_the_total_and_they_sum_up
         wagered = by_denomination(snapshot, 0x00)
         assert wagered[None] == wagered[CENT] + wagered[FIVE]
         assert min(wagered.values()) > 0
+        assert hall.board.egms[17].meters["05"] == "5", "the board shows the machine as a whole"
         (tested,) = hall.books.events("hall.egm.link.tested")
         assert (tested["data"]["result"], tested["data"]["meters_read"]) == ("passed", 3), "of the machine as a whole"
         await hall.go(30)
