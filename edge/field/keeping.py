@@ -75,8 +75,7 @@ class Keeping:
         def first(page: Page) -> None:
             if verdict.new_epoch is not None:
                 self._open(page, verdict.new_epoch)
-                if verdict.new_epoch.slug in ("restored", "salvaged"):
-                    fail_open_commands(page)
+                fail_open_commands(page, verdict.new_epoch.slug)
             self._settle(page, verdict.notes)
             newest = checkpoints.newest(page.tx)
             self._signed = 0 if newest is None else newest.position

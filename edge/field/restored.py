@@ -45,16 +45,19 @@ def with_marker(directory: Path, verdict: Verdict) -> Verdict:
     return Verdict(verdict.safe, Finding(reason, facts), notes)
 
 
-def fail_open_commands(page: Page) -> int:
-    """In the transaction of the new epoch: what is open ends as failed with the error ``restored``. Returns how many."""
+def fail_open_commands(page: Page, reason: str) -> int:
+    """In the transaction of the new epoch: what is open ends as failed, with its reason as the error. Returns how many.
+
+    Also in books that were moved: the ones they were copied from may be doing it at this moment.
+    """
     commands = open_commands(page.tx)
     for command in commands:
         named = command.body.get("asset")
         asset = named if isinstance(named, int) else None
         data = {
             "central": command.central, "command_id": command.command_id, "kind": command.kind, "asset": asset,
-            "error": "restored",
-            "text": "The books were restored: it may have been done already. Ask, then command anew.",
+            "error": reason,
+            "text": "These books are not the last ones: it may have been done already. Ask, then command anew.",
         }  # fmt: skip
         subject = f"command/{command.command_id}" if asset is None else f"egm/{asset}"
         page.end_command(
