@@ -47,6 +47,7 @@ from edge.field.upkeep.retention import Retention
 from edge.field.upkeep.room import Room, quota_pages
 from edge.field.upkeep.told import Told
 from edge.hall.days import INTERVALS
+from edge.field.upkeep.verifying import Verifying
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
 from edge.health.slices import take_short_slices
@@ -231,6 +232,7 @@ class Field:
             Forgetting(self.journal.write, self.clock),
             self.room,
             self.keeping,
+            Verifying(self.books.database, self.clock, habits.hall_time, self._record_quietly, subject=self._subject),
             Told(self.books.directory, record=self.journal.record, clock=self.clock, subject=self._subject),
         ]
         self.poller.start(loop)
