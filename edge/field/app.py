@@ -46,8 +46,8 @@ from edge.field.upkeep.inbox import Forgetting
 from edge.field.upkeep.retention import Retention
 from edge.field.upkeep.room import Room, quota_pages
 from edge.field.upkeep.told import Told
-from edge.hall.days import INTERVALS
 from edge.field.upkeep.verifying import Verifying
+from edge.hall.days import INTERVALS
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
 from edge.health.slices import take_short_slices
