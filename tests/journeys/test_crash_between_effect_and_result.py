@@ -98,10 +98,14 @@ def test_cm_2_killed_at_any_moment_each_command_ends_once_and_the_machine_is_as_
     settled(house, orders)
 
 
-def test_cm_2_killed_at_a_flush_of_the_books_in_the_middle_of_it(house: House, flush: int = 5) -> None:
-    """The process dies when it is about to make the n-th group of records of its round durable."""
+def test_cm_2_killed_at_a_flush_of_the_books_in_the_middle_of_it(house: House) -> None:
     if shutil.which("strace") is None:
         pytest.skip("strace is missing: apt install strace")
+    killed_at_flush(house, 5)
+
+
+def killed_at_flush(house: House, flush: int) -> None:
+    """The process dies when it is about to make the n-th group of records of its round durable."""
     field = house.processes["field"]
     house.wait("it polls", house.polls, within_s=25)
     house.wait("nothing waits", lambda: house.ask_field()["waiting"] == 0)
