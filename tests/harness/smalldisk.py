@@ -50,6 +50,12 @@ class SmallDisk:
         space = os.statvfs(self.place)
         return space.f_bavail * space.f_frsize
 
+    @property
+    def size(self) -> int:
+        """Bytes for files, free or not."""
+        space = os.statvfs(self.place)
+        return space.f_blocks * space.f_frsize
+
     def fill(self, *, leave: int = 0) -> None:
         """Write until nothing but ``leave`` bytes are free."""
         self._files += 1
