@@ -35,7 +35,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     restore.add_argument("--replace", action="store_true", help="move books that are there aside")
     check = parts.add_parser("check", help="read the whole database: pages, tables, chain of the log; changes nothing")
     salvage = parts.add_parser("salvage", help="save what can be read of a damaged database into a new file")
-    for part in (check, salvage):
+    unguard = parts.add_parser("unguard", help="end guarded mode: forget how often the field was started lately")
+    for part in (check, salvage, unguard):
         part.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"default {DEFAULT_CONFIG}")
     salvage.add_argument(
         "--to", type=Path, required=True, help="new or empty directory with room for three times the file"
@@ -89,6 +90,10 @@ def main(argv: list[str] | None = None) -> int:
         from edge.jobs.check import run as run_check
 
         return run_check(Path(settings.store.directory))
+    if arguments.part == "unguard":
+        from edge.jobs.unguard import run as run_unguard
+
+        return run_unguard(Path(settings.store.directory))
     if arguments.part == "salvage":
         from edge.jobs.salvage import run as run_salvage
 

@@ -36,7 +36,7 @@ HELP = {
     "line": "Lines: list, scan, trace, replay.",
     "report": "Revenue of a gaming day or a range of them; the formulas.",
     "review": "Meter readings that a person must decide: list, show, decide.",
-    "store": "The database: check, salvage.",
+    "store": "The database: check, salvage; unguard.",
     "sim": "Simulated machines, halls, central and faults.",
 }
 EXTRA = {"sim": "simulators.cli"}

@@ -40,5 +40,12 @@ def salvage(config: Path, to: Path, put_back: bool) -> None:
     _job("salvage", "--config", str(config), "--to", str(to), *(["--put-back"] if put_back else []))
 
 
+@store.command()
+@CONFIG
+def unguard(config: Path) -> None:
+    """End guarded mode now: commands may change machines again."""
+    _job("unguard", "--config", str(config))
+
+
 def _job(*arguments: str) -> None:
     sys.exit(subprocess.run([sys.executable, "-m", "edge", *arguments], check=False).returncode)

@@ -69,6 +69,8 @@ class GatewaySettings(Table):
     "Name of this gateway; stands in every event."
     run_directory: str = "/run/hall-edge"
     "Where the sockets of both processes are."
+    guarded_after_starts: int = Field(default=6, ge=0, le=32)
+    "So many starts of the field within five minutes and it changes no machine until it has run for ten. 0: never."
 
 
 class LineSettings(Table):

@@ -41,6 +41,7 @@ from edge.field.safe import SafeField
 from edge.field.upkeep import Upkeep
 from edge.field.upkeep.ballast import make_way
 from edge.field.upkeep.bus import Lines
+from edge.field.upkeep.guarded import Guarded
 from edge.field.upkeep.guards import Guards, incident
 from edge.field.upkeep.inbox import Forgetting
 from edge.field.upkeep.retention import Retention
@@ -129,6 +130,7 @@ class Field:
         if code == 0:
             self.writer.close()
             self.keeping.close()
+            self.guarded.stopped()
         return code
 
     async def _build(self, loop: asyncio.AbstractEventLoop, notify: Notify) -> None:
@@ -184,8 +186,10 @@ class Field:
             hall_time=habits.hall_time,
             read_within_s=float(settings.polling.read_within_s),
         )
+        self.guarded = Guarded(self.books.directory, after=settings.gateway.guarded_after_starts, dispatch=self.dispatch,
+                               board=self.board, clock=self.clock)  # fmt: skip
         with contextlib.closing(Database(self.books.database).open_reader()) as reader:
-            self.dispatch.resume(inbox.open_commands(reader))
+            self.dispatch.resume(self.guarded.may_go_on(inbox.open_commands(reader)))
         self._tell_started(unclean)
         answers = Answers(
             self.journal, self.writer, self.dispatch, self.poller, self.supervisor, subject=self._subject
@@ -215,6 +219,7 @@ class Field:
         )
         # Runs beside everything else; each is a room with a `run` that ends only when it is cancelled.
         self.upkeep: list[Upkeep] = [
+            self.guarded,
             Guards(
                 self.books.database,
                 writer=self.writer,

@@ -80,7 +80,9 @@ class Gateway:
             )
         text = (
             f'[hall]\nid = "{self.hall_id}"\nname = "Hall {self.hall_id}"\ntime_zone = "{self.time_zone}"\n\n'
-            f'[gateway]\nid = "{self.gateway_id}"\nrun_directory = "{self.run_directory}"\n\n'
+            f'[gateway]\nid = "{self.gateway_id}"\nrun_directory = "{self.run_directory}"\n'
+            # Harnesses kill the field more often than a box crashes, and look for what its commands do.
+            "guarded_after_starts = 0\n\n"
             f'[store]\ndirectory = "{self.state}"\nanchor = "{self.anchor}"\n\n'
             f"[polling]\nmeters_every_s = {self.meters_every_s}\n"
             "credits_per_hour = 1_000_000_000\ncents_per_hour = 1_000_000_000\ngames_per_hour = 100_000_000\n\n"

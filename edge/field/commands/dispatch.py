@@ -29,6 +29,8 @@ from sync.db import Transaction
 from sync.errors import CommandError, Unsigned
 
 Via = Literal["http", "mqtt", "socket"]
+CHANGING = frozenset({"egm.enable", "egm.disable", "egm.clock.set"})
+"""Kinds that change a machine: refused while the field is in guarded mode. Reading, confirming and deciding are not."""
 OPEN_MAX = 1000
 """Commands without an outcome, over all machines; more are refused with ``inbox-full``."""
 CONFLICTS_KNOWN = 256
@@ -93,6 +95,8 @@ class Dispatch:
         self._conflicts: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._conflict_told_at = float("-inf")
         hearing.asking.barred = self._barred
+        self.guarded: str | None = None
+        "Why no command may change a machine now; None: they may."
         self.refused: Counter[str] = Counter()
         "Commands that were not taken since the start of the field, by code."
         body = checker(devices.ASSET_BODY)
@@ -204,6 +208,8 @@ class Dispatch:
         """Code and sentence of what the house has against a new command; None: nothing."""
         asset = slip.request.asset
         seat = self._hearing.seats.get(asset)
+        if self.guarded is not None and slip.command is not None and slip.command.kind in CHANGING:
+            return "guarded-mode", f"{self.guarded} Send this one again when that is over."
         if seat is None:
             return "not-found", f"No machine {asset} is enrolled here."
         if slip.serial is not None and (other := _another(seat, slip.serial)) is not None:
