@@ -50,6 +50,8 @@ class SnapshotFound:
     unsupported: Sequence[int]
     follows: bool = False
     "The one before was read in this run and the wall clock has not jumped since: the time between is known for certain."
+    stepped: bool = False
+    "The wall clock has jumped since the one before: the time between is not what the two labels say."
     confirmed: bool | None = None
     "A second read at once gave the same for each of these values (True), or not (False); None: not asked for each."
 

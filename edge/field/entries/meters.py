@@ -28,7 +28,7 @@ def enter_snapshot(page: Page, found: SnapshotFound) -> None:
             because=found.because,
             coherent=found.coherent,
             denomination=found.denomination,
-            clock_trusted=found.follows or page.clock != "untrusted",
+            clock_trusted=not found.stepped and (found.follows or page.clock != "untrusted"),
             confirmed=found.confirmed,
         ),
         day=page.day,

@@ -367,9 +367,9 @@ class Hearing:
                 found, seat.new = replace(found, reason="first"), False
             if found.reason == "day_end" and not still_closes(self._habits.days, seat, at):
                 found = replace(found, reason="interval")
-            heard.found.append(replace(found, follows=seat.follows))
+            heard.found.append(replace(found, follows=seat.follows, stepped=seat.stepped))
             if request.whole:
-                seat.follows = True
+                seat.follows, seat.stepped = True, False
                 seat.way = outcome.way or seat.way
                 seat.next_snapshot_at = now + self._habits.snapshot_every_s
                 seat.unsupported_meters |= {code for game, code in outcome.unsupported if game == 0}
@@ -422,7 +422,7 @@ class Hearing:
     def clock_stepped(self) -> None:
         """The wall clock jumped: how long ago the last meters were read is not known any more."""
         for seat in self._seats.values():
-            seat.follows = False
+            seat.follows, seat.stepped = False, True
 
     def stop(self) -> None:
         """Begin nothing new."""

@@ -63,6 +63,8 @@ class Seat:
     close_again_at: float = float("-inf")
     follows: bool = False
     "Its meters were read in this run, and the wall clock has not jumped since."
+    stepped: bool = False
+    "The wall clock has jumped since its meters were read."
 
     # what it told of itself
     features: bytes = b""
