@@ -310,7 +310,8 @@ class _Vote(NamedTuple):
 
 
 def _votes(last: Mapping[MeterKey, Last], readings: Sequence[Reading], evidence: SnapshotEvidence) -> list[_Vote]:
-    voters = [new for new in readings if new.game == 0 and meter(new.code).monotonic]
+    # A denomination repeats the cabinet's story, as a game does.
+    voters = [new for new in readings if new.game == 0 and new.denomination is None and meter(new.code).monotonic]
     voters = voters or [new for new in readings if meter(new.code).monotonic]
     votes = []
     for new in voters:

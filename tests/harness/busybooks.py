@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import os
 import random
+import stat
 import sys
 import time
 from collections.abc import Sequence
@@ -43,6 +44,7 @@ class Hall:
         self.settings = settings
         self.dice = random.Random(seed)
         self.mark = mark
+        self.to_file = stat.S_ISREG(os.fstat(mark).st_mode)
         self.clock = SystemClock()
         self.meters = {asset: dict.fromkeys(FIRST_SNAPSHOT, 0) for asset in (egm.asset for egm in settings.egms)}
         self.commands = 0
@@ -101,8 +103,12 @@ class Hall:
 
     def _mark(self) -> None:
         head = self.writer.head
-        # At 0 each time: a write across the end of a page would arrive as two.
-        os.pwrite(self.mark, f"{head.position} {head.cursor.sha256}\n".encode(), 0)
+        line = f"{head.position} {head.cursor.sha256}\n".encode()
+        if self.to_file:
+            # At 0 each time: a write across the end of a page would arrive as two.
+            os.pwrite(self.mark, line, 0)
+        else:
+            os.write(self.mark, line)
 
     def _exception(self) -> Found:
         asset = self.dice.choice(list(self.meters))
@@ -150,9 +156,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("config", type=Path)
     parser.add_argument("--for", dest="for_s", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--mark", type=Path, required=True)
+    parser.add_argument("--mark", type=Path, help="default: the standard output")
     asked = parser.parse_args(arguments)
-    mark = os.open(asked.mark, os.O_WRONLY | os.O_CREAT, 0o600)
+    mark = sys.stdout.fileno() if asked.mark is None else os.open(asked.mark, os.O_WRONLY | os.O_CREAT, 0o600)
     hall = Hall(load(asked.config), asked.seed, mark)
     print(asyncio.run(hall.run(time.monotonic() + asked.for_s)), flush=True)
     sys.stdout.flush()

@@ -250,6 +250,17 @@ class Bench:
             finally:
                 mounted.__exit__(None, None, None)
 
+    def truth(self, image: Image) -> Truth | None:
+        """The log as it lies on the image; None: there are no books. Opening them may be a recovery: on a copy only."""
+        self.file.write_bytes(image.disk)
+        with _loop(self.file) as device, _mounted(device, self.mnt):
+            database = self.mnt / "state" / "hall.db"
+            try:
+                return _truth(database) if database.exists() else None
+            except sqlite3.OperationalError:
+                # Cut before the first tables were there.
+                return None
+
     def _open_twice(self, image: Image, truth: Truth) -> list[str]:
         try:
             before = self._cold_start()
