@@ -120,6 +120,9 @@ def _line(line: dict[str, Any]) -> str:
 
 def _central(told: dict[str, Any]) -> Iterator[str]:
     consumers = told["consumers"]
+    if consumers is None and told.get("why"):
+        yield "  central    the books are not read in safe mode"
+        return
     if consumers is None:
         yield "  central    the books are not read while the field is away"
         return

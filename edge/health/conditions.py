@@ -180,15 +180,16 @@ CONDITIONS: Mapping[str, Condition] = _table(
        "Do not let a new one be made. Is the disk mounted (findmnt)? Put the database back, or restore a backup; then run: "
        "systemctl restart hall-edge", (), 503),
     _C("HE3022", "database-damaged", "alarm", "The database is damaged: {damage}.",
-       "Keep the file. Restore the newest backup; if there is none: systemctl stop hall-edge, then hallctl store salvage "
-       "--to DIR.", (), 503),
+       "Keep the file. systemctl stop hall-edge; then restore the newest backup (hall-edge restore FILE --into DIR --replace), "
+       "or if there is none: hallctl store salvage --to NEWDIR --put-back; then systemctl start hall-edge", (), 503),
     _C("HE3023", "read-only", "alarm", "The file system of the database cannot be written.",
        "Run: dmesg | tail; if the disk shows errors, swap it. Else: mount -o remount,rw, then systemctl restart hall-edge",
        (), 503),
     _C("HE3024", "schema-unknown", "alarm", "The database was made by a newer version: {unknown}.",
        "Install that version again; the database is never taken back to an older one.", (), 503),
     _C("HE3025", "disk-unreadable", "alarm", "The disk cannot give back a part of the database.",
-       "Swap the disk (dmesg names it). Restore the newest backup, or run: hallctl store salvage --to DIR.", (), 503),
+       "The disk is dying (dmesg names it). Onto a new one: restore the newest backup (hall-edge restore FILE --into DIR), "
+       "or save what can be read: hallctl store salvage --to NEWDIR", (), 503),
     _C("HE3026", "guarded-mode", "alarm",
        "The field started {starts} times within minutes. Machines are polled and stored; none is changed.",
        "Send a bundle. It ends after ten minutes without a crash, or at once with: hallctl store unguard", (), 409),

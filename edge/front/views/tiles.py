@@ -149,7 +149,11 @@ def top(
         "hall": board.gateway.hall,
         "gateway": board.gateway.gateway,
         "machines": f"{up}/{len(board.egms)} on line",
-        "queue": "no consumer" if behind is None else f"{behind} waiting for central",
+        "queue": "books not read"
+        if board.gateway.state == "safe"
+        else "no consumer"
+        if behind is None
+        else f"{behind} waiting for central",
         "head": grouped(str(board.gateway.sequence)),
         "clock": board.gateway.clock,
         "room": room_words(board.gateway.room_level, board.gateway.room_days, board.gateway.room_free_bytes),
