@@ -141,22 +141,24 @@ class Keeping:
 
     async def _sign_now(self) -> None:
         try:
-            await self._compose(self._sign)
+            signed = await self._compose(self._sign)
         except StorageFull:
             return  # tried again when there is room
+        # Only now: what was undone was not signed.
+        self._signed = signed or self._signed
         self._signed_at = self._clock.monotonic()
 
-    def _sign(self, page: Page) -> None:
+    def _sign(self, page: Page) -> int | None:
         end, key = page.tx.log, self._key
         if key is None or end.sequence == 0:
-            return
+            return None
         end.flush(page.tx.executemany)
         made = checkpoints.sign_end(
             page.tx, key, epoch=end.epoch, stream_id=end.streamid, sequence=end.sequence, position=end.position,
             chain=end.chain,
         )  # fmt: skip
         page.append(checkpoint_fact(made, self._subject, page))
-        self._signed = made.position
+        return made.position
 
     def _tell_trouble(self, error: OSError | None) -> None:
         # In the thread of the anchor. The loop may be closed already: then nobody is left to be told.
