@@ -68,7 +68,7 @@ def by_broker(house: House, command: Command) -> tuple[str, str]:
 async def _publish(house: House, command: Command) -> dict[str, Any]:
     """To our gateway's topic, whatever gateway the envelope names."""
     prefix = f"hall/v1/{house.gateway.hall_id}/{house.gateway.gateway_id}"
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
+    properties: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
     properties.ResponseTopic = f"{prefix}/response/{command.kind}"
     properties.CorrelationData = command.command_id.encode()
     raw = encode(command, house.gateway.command_key.private_bytes_raw())
