@@ -97,8 +97,11 @@ def test_st_6_each_of_400_turned_bits_is_reported_or_lies_where_nothing_essentia
     assert reported > 150, f"{reported} reported, {silent} in unused space: the flips miss the records"
 
 
-def test_st_6_a_rotten_tail_is_found_at_the_start_and_its_position_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signed", [False, True], ids=["never signed", "after a checkpoint"])
+def test_st_6_a_rotten_tail_is_found_at_the_start_and_its_position_is_named(tmp_path: Path, signed: bool) -> None:
     settings, database = settings_at(tmp_path), tmp_path / "state" / "hall.db"
+    if signed:
+        run_once(settings, 5)
     run_once(settings, 30, orderly=False)
     content = bytearray(database.read_bytes())
     place = content.rindex(b'"offset_ms":21')

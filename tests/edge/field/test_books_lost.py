@@ -82,6 +82,20 @@ def test_st_8_a_disk_that_dropped_what_it_confirmed_is_noticed_by_the_anchor(tmp
     assert openings(state) == ["tail-lost"], "told once, and the log goes on"
 
 
+def test_pw_7_a_loss_that_was_declared_before_the_anchor_followed_is_not_declared_again(tmp_path: Path) -> None:
+    settings, state = settings_at(tmp_path, tmp_path / "anchor"), tmp_path / "state"
+    run_once(settings, 5)
+    shutil.copytree(state, tmp_path / "saved")
+    run_once(settings, 9)
+    evidence = (tmp_path / "anchor").read_bytes()
+    copy_back(tmp_path / "saved", state, in_place=True)
+    for _ in range(3):
+        # The power went between the commit of the new epoch and the anchor's first line of it.
+        (tmp_path / "anchor").write_bytes(evidence)
+        run_once(settings, 1)
+        assert openings(state) == ["tail-lost"]
+
+
 def test_st_10_a_database_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
     settings, state = settings_at(tmp_path, tmp_path / "anchor"), tmp_path / "state"
     run_once(settings, 3)
