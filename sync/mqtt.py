@@ -1,7 +1,8 @@
 """The road over MQTT 5: one task that connects, sends both lanes, and hands on what central says.
 
 Nothing is decided here that counts: the cursor moves only through ``advance``, a command is judged only by ``admit``.
-The one file that knows aiomqtt, paho and tenacity. What to send next is ``sync.delivery``; topics are ``sync.topics``.
+With ``mqttrequests`` and ``pahowatch`` all that knows aiomqtt, paho and tenacity. What to send next is
+``sync.delivery``, over which broker ``sync.ways``; topics are ``sync.topics``.
 
 Why it looks as it does: ``publish`` returning means "sent", no more. paho repeats its own queue on a client that is
 used again, so each session has a new one and the log itself is our queue. A session that gets no acknowledgement from
@@ -17,26 +18,30 @@ import socket
 import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import NoReturn, TypeVar
+from functools import partial
+from typing import Literal, NoReturn, TypeVar
 
 import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_fixed, wait_random_exponential
 
-from sync import outbox
-from sync.commands import COMMAND_MAX, parse
+from sync import outbox, rewinding
 from sync.delivery import BATCH_BYTES, BATCH_EVENTS, LIVE_CATCH_UP, Batch, LiveLane, OrderedLane
 from sync.envelope import Cursor, canonical, stamp
-from sync.errors import BadCursor, CommandError, DeliveryError, FieldAway
+from sync.errors import BadCursor, CursorExpired, DeliveryError, FieldAway
 from sync.headwatch import HeadWatch
-from sync.mqttwords import offline, properties_of, state_of
-from sync.pahowatch import is_late_callback, watch_pubacks
+from sync.mqttrequests import Requests
+from sync.mqttwords import first_of, offline, properties_of, state_of
+from sync.pahowatch import TAKEN_OVER, answers, is_late_callback, watch_ending, watch_pubacks
 from sync.topics import Topics
 from sync.uplink import Alarm, Json, UplinkSettings, UplinkStatus
+from sync.ways import Ways
 
 __all__ = ["Alarm", "LinkLost", "Uplink", "UplinkSettings", "UplinkStatus", "is_late_callback"]
 
 T = TypeVar("T")
+Ended = Literal["lost", "stalled", "taken", "changed"]
+"Why a session of use is over; changed: we ended it ourselves, for another way or another place of the cursor."
 
 LINK = (aiomqtt.MqttError, OSError)
 BATCH_TYPE = "application/cloudevents-batch+json"
@@ -45,12 +50,12 @@ INFLIGHT = 20
 "Messages of QoS 1 on their way to the broker: a window of batches and as many live copies."
 INCOMING_MAX = 1000
 "Messages from the broker not looked at yet; more are dropped, which costs central a repetition."
-REQUESTS_MAX = 100
-"Commands waiting for the field; more are refused."
 LIVE_AT_ONCE = 16
 AWAY_PAUSE_S = 0.5
 HEALTH_EVERY_S = 60.0
 GOODBYE_S = 1.0
+CUT_OFTEN = 3
+CUT_PAUSE_MAX_S = 10.0
 USEFUL_S = 60.0
 "A session that lived this long counts as good: the back-off begins anew."
 
@@ -61,6 +66,10 @@ class LinkLost(Exception):
 
 class _Stalled(Exception):
     """Connected, but central confirms nothing."""
+
+
+class _Changed(Exception):
+    """To be begun anew at once: a person set the cursor back, or the first way is well again."""
 
 
 class _Stopped(Exception):
@@ -93,7 +102,6 @@ class Uplink:
         self._settings = settings
         self._reader = reader
         self._advance = advance
-        self._admit = admit
         self._head = head
         self._now_utc = now_utc
         self._info = info
@@ -110,7 +118,11 @@ class Uplink:
         self._ack: Cursor | None = None
         self._ack_came = asyncio.Event()
         self._room = asyncio.Event()
-        self._requests: asyncio.Queue[aiomqtt.Message] = asyncio.Queue(REQUESTS_MAX)
+        self._requests = Requests(self.topics, admit)
+        self._places = ((settings.host, settings.port), *settings.spare)
+        self._ways = Ways(len(self._places), well_for_s=settings.well_for_s)
+        self._short = 0
+        "Sessions in a row that the other end has cut before they were of age."
 
     # life -------------------------------------------------------------------------------------------------------------
 
@@ -134,26 +146,37 @@ class Uplink:
         with contextlib.suppress(_Stopped):
             while True:
                 # A new retry object whenever a session was of use: its back-off begins low again.
-                stalled = await self._one_useful_session()
-                await self._pause(self._lane.pause_s() if stalled else 0.1)
+                ended = await self._one_useful_session()
+                if ended == "stalled":
+                    self._ways.failed(asyncio.get_running_loop().time())
+                await self._pause(self._pause_after(ended))
 
-    async def _one_useful_session(self) -> bool:
-        """True: it ended because central confirmed nothing."""
+    def _pause_after(self, ended: Ended) -> float:
+        settings = self._settings
+        if ended == "stalled":
+            return self._lane.pause_s()
+        if ended == "taken":
+            return min(settings.retry_max_s, settings.retry_first_s * 2.0 ** min(self._short, 30))
+        # Cut again and again: a bad link, or a tug of war that the broker says nothing of. Each time a little later.
+        return min(settings.retry_max_s, CUT_PAUSE_MAX_S, 0.1 * 2.0 ** min(self._short, 30))
+
+    async def _one_useful_session(self) -> Ended:
+        """Why it ended."""
         retries = AsyncRetrying(
             # 100 ms at least: a late callback of the old session must not meet our new file number.
             wait=wait_fixed(0.1)
             + wait_random_exponential(multiplier=self._settings.retry_first_s, max=self._settings.retry_max_s),
             retry=retry_if_exception_type(LinkLost),
             sleep=self._pause,
-            before_sleep=self._note_retry,
+            before_sleep=self._after_failure,
         )
         async for attempt in retries:
             with attempt:
                 return await self._session()
         raise AssertionError("the retries have no end")  # pragma: no cover
 
-    async def _session(self) -> bool:
-        """One connection from birth to death. Returns if it was of use (True: stalled), otherwise raises LinkLost."""
+    async def _session(self) -> Ended:
+        """One connection from birth to death. Returns why it ended if it was of use, otherwise raises LinkLost."""
         status, lane, loop = self.status, self._lane, asyncio.get_running_loop()
         session, born = secrets.token_hex(8), loop.time()
         before = await self._read(lambda conn: outbox.position_of(conn, self._settings.consumer))
@@ -161,22 +184,33 @@ class Uplink:
         lane.begin(before)
         self._live.begin(before)
         client = self._client(session)
+        ended = watch_ending(client)
         try:
             async with client:
                 status.connected, status.session, status.error = True, session, None
-                status.since = stamp(self._now_utc())
+                status.since, status.way = stamp(self._now_utc()), self._ways.current
                 status.sessions += 1
                 await self._greet(client, session, epoch)
                 await self._work(client, session)
         except LINK as lost:
             status.error = str(lost) or type(lost).__name__
+            if status.connected:
+                self._short = 0 if loop.time() - born >= USEFUL_S else self._short + 1
+            if self._short >= CUT_OFTEN:
+                self._alarm("sessions-cut", f"{self._short} sessions in a row were cut; has another our client id?")
+            if TAKEN_OVER in ended:
+                self._alarm("session-taken-over", f"Somebody else connects as {self._settings.client_id}.")
+                return "taken"
             if lane.confirmed_position == before and loop.time() - born < USEFUL_S:
                 raise LinkLost(status.error) from lost
-            return False
+            return "lost"
         except _Stalled:
             status.error = "central confirms nothing"
             status.stalls += 1
-            return True
+            return "stalled"
+        except _Changed as why:
+            status.error = str(why)
+            return "changed"
         finally:
             status.connected = False
             status.in_flight = 0
@@ -203,29 +237,33 @@ class Uplink:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen(client))
                 group.create_task(self._confirm())
-                group.create_task(self._answer(client))
+                group.create_task(self._requests.answer(client))
                 group.create_task(self._send_live(client))
                 group.create_task(self._drain(client, group))
                 group.create_task(self._watch_stall())
+                if self._ways.on_spare:
+                    group.create_task(self._watch_first_way())
                 if self._health is not None:
                     group.create_task(self._tell_health(client, self._health))
                 await self._stop.wait()
                 raise _Stopped
         except BaseExceptionGroup as several:  # not ``except*``: what is raised inside that is wrapped again
-            expected, others = several.split((*LINK, _Stalled, _Stopped))
+            expected, others = several.split((*LINK, _Stalled, _Changed, _Stopped))
             if others is not None or expected is None:
                 raise
-            if expected.subgroup(_Stopped) is not None:
-                with contextlib.suppress(*LINK):
-                    await client.publish(self.topics.state, offline(session), qos=1, retain=True, timeout=GOODBYE_S)
-                raise _Stopped from None
-            raise _first(expected) from several
+            own = expected.subgroup((_Stopped, _Changed))
+            if own is None:
+                raise first_of(expected) from several
+            with contextlib.suppress(*LINK):
+                await client.publish(self.topics.state, offline(session), qos=1, retain=True, timeout=GOODBYE_S)
+            raise first_of(own.subgroup(_Stopped) or own) from None
 
     def _client(self, session: str) -> aiomqtt.Client:
         settings = self._settings
+        host, port = self._places[self._ways.current]
         client = aiomqtt.Client(
-            settings.host,
-            settings.port,
+            host,
+            port,
             identifier=settings.client_id,
             username=settings.username,
             password=settings.password,
@@ -254,7 +292,13 @@ class Uplink:
                 self._room.clear()
                 await self._room.wait()
                 continue
-            page = await self._page(after)
+            try:
+                page = await self._read(partial(outbox.page, after=after, limit=BATCH_EVENTS, max_bytes=BATCH_BYTES))
+            except CursorExpired as gone:
+                # Only who is not required can come to this. Live copies go on; a person decides where the rest begins.
+                self._alarm(gone.slug, f"What {self._settings.consumer} lacks is not here any more: {gone}")
+                await asyncio.sleep(self._settings.retry_max_s)
+                continue
             if not page.bodies:
                 await self._wait_beyond(after)
                 continue
@@ -263,9 +307,6 @@ class Uplink:
             self.status.in_flight = lane.in_flight
             group.create_task(self._publish_batch(client, batch))
             await asyncio.sleep(0)
-
-    async def _page(self, after: int) -> outbox.Page:
-        return await self._read(lambda conn: outbox.page(conn, after, BATCH_EVENTS, BATCH_BYTES))
 
     async def _publish_batch(self, client: aiomqtt.Client, batch: Batch) -> None:
         through = batch.through
@@ -302,24 +343,31 @@ class Uplink:
     # in ---------------------------------------------------------------------------------------------------------------
 
     async def _listen(self, client: aiomqtt.Client) -> None:
-        ack, central = self.topics.ack(self._settings.consumer), self.topics.central_state(self._settings.consumer)
+        consumer = self._settings.consumer
+        ack, central = self.topics.ack(consumer), self.topics.central_state(consumer)
         async for message in client.messages:
             topic = message.topic.value
             payload = message.payload if isinstance(message.payload, bytes) else b""
             if topic == ack:
                 try:
-                    self._ack = Cursor.parse(payload)
+                    cursor = Cursor.parse(payload)
                 except BadCursor as wrong:
                     self._alarm("bad-ack", f"Central's acknowledgement is none: {wrong}")
-                else:
-                    self._ack_came.set()
+                    continue
+                if message.retain and await self._read(
+                    partial(rewinding.is_of_before, consumer=consumer, cursor=cursor)
+                ):
+                    self._alarm("stale-ack", "The broker keeps a word from before the consumer was set back.")
+                    continue
+                self._ack = cursor
+                self._ack_came.set()
             elif topic == central:
                 with contextlib.suppress(BadCursor):
                     self.status.central_state = state_of(payload)
             elif message.retain:
                 self._alarm("retained-request", f"A retained command on {topic} was left alone.", topic=topic)
             else:
-                await self._queue_request(client, message)
+                await self._requests.put(client, message)
 
     async def _confirm(self) -> None:
         """Acknowledgements are cumulative: only the newest that waits is handed on."""
@@ -343,58 +391,36 @@ class Uplink:
                 self.status.in_flight = lane.in_flight
                 self._room.set()
 
-    async def _queue_request(self, client: aiomqtt.Client, message: aiomqtt.Message) -> None:
-        try:
-            self._requests.put_nowait(message)
-        except asyncio.QueueFull:
-            refusal = {"status": "refused", "code": "rate-limited", "text": "Too many commands are waiting."}
-            await self._respond(client, message, refusal)
-
-    async def _answer(self, client: aiomqtt.Client) -> None:
-        while True:
-            message = await self._requests.get()
-            await self._respond(client, message, await self._judge(message))
-
-    async def _judge(self, message: aiomqtt.Message) -> Json:
-        topic = message.topic.value
-        kind = self.topics.kind_of(topic)
-        payload = message.payload if isinstance(message.payload, bytes) else b""
-        try:
-            command = parse(payload[: COMMAND_MAX + 1])
-            if command.kind != kind:
-                raise CommandError.of(
-                    "malformed", f"A command of kind {command.kind} came by the topic of another kind."
-                )
-            return await self._admit(payload, {"topic": topic, "kind": command.kind})
-        except CommandError as wrong:
-            return {"status": "refused", "code": wrong.slug, "text": str(wrong)}
-        except FieldAway as away:
-            return {"status": "refused", "code": away.slug, "text": str(away)}
-
-    async def _respond(self, client: aiomqtt.Client, message: aiomqtt.Message, answer: Json) -> None:
-        asked = message.properties
-        wanted = getattr(asked, "ResponseTopic", None)
-        topic = wanted if self.topics.may_answer_to(wanted) else None
-        if topic is None:
-            topic = self.topics.response(self.topics.kind_of(message.topic.value) or "unknown")
-        properties = properties_of("application/json", correlation=getattr(asked, "CorrelationData", None))
-        await client.publish(topic, canonical(answer), qos=1, properties=properties)
-
     # watching ---------------------------------------------------------------------------------------------------------
 
     async def _watch_stall(self) -> None:
         loop, lane = asyncio.get_running_loop(), self._lane
         while True:
             await asyncio.sleep(min(1.0, self._settings.ack_timeout_s / 4))
+            position = await self._read(lambda conn: outbox.position_of(conn, self._settings.consumer))
+            if position < lane.confirmed_position:
+                raise _Changed("set back to an older record")
+            # Confirmed over the other road, or set aside by a person.
+            if lane.confirmed(position, loop.time()):
+                self._room.set()
             if lane.stalled(loop.time()):
                 self._alarm("ack-stalled", f"Central has confirmed nothing for {self._settings.ack_timeout_s:g} s.")
                 raise _Stalled
+
+    async def _watch_first_way(self) -> None:
+        """While a spare way is in use: does the first answer again, and has for a while? Nothing is said there."""
+        settings, loop = self._settings, asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(settings.probe_every_s)
+            if self._ways.probed(await answers(*self._places[0], settings.tls, settings.timeout_s), loop.time()):
+                raise _Changed("the first way is well again")
 
     def _alarm(self, slug: str, text: str, **facts: object) -> None:
         self.status.alarms[slug] += 1
         self._on_alarm(Alarm(slug, text, facts))
 
-    def _note_retry(self, state: RetryCallState) -> None:
+    def _after_failure(self, state: RetryCallState) -> None:
+        self._ways.failed(asyncio.get_running_loop().time())
         error = state.outcome.exception() if state.outcome is not None else None
         self.status.error = str(error)
 
@@ -422,10 +448,3 @@ class Uplink:
             await asyncio.wait_for(self._stop.wait(), seconds)
         if self._stop.is_set():
             raise _Stopped
-
-
-def _first(group: BaseException | None) -> BaseException:
-    while isinstance(group, BaseExceptionGroup):
-        group = group.exceptions[0]
-    assert group is not None
-    return group

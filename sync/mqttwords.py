@@ -35,3 +35,11 @@ def state_of(payload: bytes) -> Json:
     if not isinstance(value, dict):
         raise BadCursor("not an object")
     return value
+
+
+def first_of(group: BaseException | None) -> BaseException:
+    """The first error that is no group."""
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    assert group is not None
+    return group

@@ -5,6 +5,8 @@ Beside ``mqtt.py`` the only file that looks below aiomqtt. Nothing here moves an
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -12,6 +14,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 NO_SUBSCRIBER = 16
 REFUSED_FROM = 128
+TAKEN_OVER = 142
 
 
 class HasPaho(Protocol):
@@ -45,6 +48,32 @@ def watch_pubacks(client: HasPaho, log_topic: str, alarm: Callable[..., None]) -
 
     paho.publish = noting_publish
     paho.on_publish = noting_on_publish
+
+
+def watch_ending(client: HasPaho) -> list[int]:
+    """The reason codes with which the broker ends this session will stand here. To be called before it connects: aiomqtt
+    forgets the one that comes right behind the CONNACK."""
+    codes: list[int] = []
+    paho = client._client
+    on_disconnect = paho.on_disconnect
+
+    def noting(paho_client: Any, userdata: Any, flags: Any, code: ReasonCode, properties: Any = None) -> None:
+        codes.append(code.value)
+        on_disconnect(paho_client, userdata, flags, code, properties)
+
+    paho.on_disconnect = noting
+    return codes
+
+
+async def answers(host: str, port: int, tls: ssl.SSLContext | None, within_s: float) -> bool:
+    """Is somebody there who takes a connection (and, with TLS, proves who he is)? Nothing is sent to him."""
+    try:
+        async with asyncio.timeout(within_s):
+            _, writer = await asyncio.open_connection(host, port, ssl=tls)
+    except (OSError, TimeoutError):
+        return False
+    writer.transport.abort()
+    return True
 
 
 def is_late_callback(context: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sync.db import Reader, Transaction
 from sync.envelope import Cursor, stamp
-from sync.errors import ChainMismatch, NotNext, NotOlder
+from sync.errors import ChainMismatch, DeliveryError, NotNext, NotOlder
 from sync.places import (
     Consumer,
     before_oldest,
@@ -89,6 +89,15 @@ def rewound_from(conn: Reader, consumer: str) -> int:
         "SELECT rewound_from FROM consumers WHERE name = ? AND rewound_from > position", (consumer,)
     ).fetchone()
     return 0 if row is None else int(row[0])
+
+
+def is_of_before(conn: Reader, consumer: str, cursor: Cursor) -> bool:
+    """Was this confirmed before the consumer was set back? Then, kept by a broker, it says nothing of what central has."""
+    before = rewound_from(conn, consumer)
+    try:
+        return before > 0 and resolve(conn, cursor.streamid, cursor.sequence) <= before
+    except DeliveryError:
+        return False
 
 
 def _put(tx: Transaction, at: Consumer, position: int, cursor: Cursor, before: int | None) -> None:

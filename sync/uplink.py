@@ -31,12 +31,18 @@ class UplinkSettings:
     timeout_s: float = 10.0
     retry_first_s: float = 1.0
     retry_max_s: float = 60.0
+    spare: tuple[tuple[str, int], ...] = ()
+    "Further ways to the same central, used in this order while the first does not work."
+    well_for_s: float = 300.0
+    "The first way must answer for so long before it is used again."
+    probe_every_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """Something a person should hear of: publish-refused, no-subscriber, subscribe-refused, bad-ack, chain-mismatch,
-    epoch-changed, ack-beyond-head, ack-stalled, retained-request."""
+    epoch-changed, ack-beyond-head, ack-stalled, retained-request, stale-ack, cursor-expired, session-taken-over,
+    sessions-cut."""
 
     slug: str
     text: str
@@ -50,6 +56,8 @@ class UplinkStatus:
     connected: bool = False
     session: str | None = None
     since: str | None = None
+    way: int = 0
+    "The way of the newest session; 0: the first."
     error: str | None = None
     "Why it is not connected."
     in_flight: int = 0

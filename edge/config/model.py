@@ -207,6 +207,8 @@ class MqttSettings(Table):
 
     host: Annotated[str, StringConstraints(min_length=1, max_length=253)]
     port: int = Field(default=8883, ge=1, le=65535)
+    spare: tuple[Listen, ...] = Field(default=(), max_length=4)
+    "Further brokers of the same central, host:port: used in this order while the first does not work."
     client_id: Name | None = None
     "Default: the gateway's id."
     consumer: Name = "central-mqtt"

@@ -77,11 +77,13 @@ def uplink(front: Front) -> Uplink | None:
 def told(road: Uplink) -> dict[str, Any]:
     """The uplink on the status screen."""
     state = road.status
-    text = "connected" if state.connected else f"not connected: {state.error or 'not yet'}"
+    way = "" if not state.way else f" over spare way {state.way}"
+    text = f"connected{way}" if state.connected else f"not connected: {state.error or 'not yet'}"
     return {
         "state": "connected" if state.connected else "lost",
         "text": text,
         "since": state.since,
+        "way": state.way,
         "in_flight": state.in_flight,
         "batches": state.batches,
         "events": state.events,
@@ -97,6 +99,7 @@ def _settings(settings: Settings, mqtt: MqttSettings) -> UplinkSettings:
     return UplinkSettings(
         host=mqtt.host,
         port=mqtt.port,
+        spare=tuple(_place(each) for each in mqtt.spare),
         client_id=mqtt.client_id or settings.gateway.id,
         hall=settings.hall.id,
         gateway=settings.gateway.id,
@@ -107,6 +110,11 @@ def _settings(settings: Settings, mqtt: MqttSettings) -> UplinkSettings:
         window=mqtt.window,
         ack_timeout_s=float(mqtt.ack_timeout_s),
     )
+
+
+def _place(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)
 
 
 def _tls(mqtt: MqttSettings) -> ssl.SSLContext | None:
