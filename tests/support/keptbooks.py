@@ -126,8 +126,11 @@ def events_of(state: Path, kind: str) -> list[dict[str, Any]]:
 def copy_back(saved: Path, state: Path, *, in_place: bool) -> None:
     """An older state over the present one. ``in_place``: file by file (same inodes), else as new files."""
     if not in_place:
+        # Beside the old ones first: a file system may give a new file the inode of one that was just deleted.
+        fresh = state.with_name(state.name + ".fresh")
+        shutil.copytree(saved, fresh)
         shutil.rmtree(state)
-        shutil.copytree(saved, state)
+        fresh.rename(state)
         return
     for path in state.iterdir():
         if not (saved / path.name).exists():
