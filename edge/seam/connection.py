@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge.seam.errors import BadMessage
-from edge.seam.messages import LINE_MAX, VERSION, Hello, Refused, Request, encode, to_field
+from edge.seam.messages import LINE_MAX, VERSION, Hello, Refused, Request, Subscribe, encode, to_field
 from edge.seam.unix import peer_of
 
 OPEN_MAX = 64
@@ -68,6 +68,7 @@ class Connection(asyncio.Protocol):
         self._patience: asyncio.TimerHandle | None = None
         self.caller = Caller(0, -1, -1)
         self.subscribed = False
+        self._subscribing = False
         self.traces: set[str] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -120,6 +121,11 @@ class Connection(asyncio.Protocol):
         elif self._open >= OPEN_MAX:
             self._refuse("flood", "too-many-open", f"More than {OPEN_MAX} requests without an answer.")
         else:
+            if isinstance(message, Subscribe):
+                if self._subscribing:
+                    self._refuse("flood", "subscribed-twice", "A connection may subscribe once.")
+                    return
+                self._subscribing = True
             self._open += 1
             self._house.ask(self, message)
 

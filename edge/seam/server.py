@@ -62,6 +62,8 @@ HEAD_PAUSE_S = 0.005
 TRACE_PAUSE_S = 0.1
 TRACE_MAX = 5000
 "Records of a line that wait for the next push; above it the oldest go and are counted."
+SNAPSHOT_PAUSE_S = 0.1
+"Between two whole boards, whoever asks for them: one of a thousand machines takes as long as hundreds of polls."
 CLOSE_WITHIN_S = 1.0
 
 
@@ -135,6 +137,9 @@ class SeamServer:
         self._traces: dict[str, deque[TraceRecord]] = {}
         self._trace_lost: Counter[str] = Counter()
         self._trace_timer: asyncio.TimerHandle | None = None
+        self._boards = asyncio.Lock()
+        self._snapshot_at = float("-inf")
+        "When the next whole board may be made."
         self._closing = False
 
     async def start(self) -> None:
@@ -279,6 +284,16 @@ class SeamServer:
         connection.answered()
         connection.send(encode(answer))
         if isinstance(request, Subscribe):
+            await self._tell_all(connection)
+
+    async def _tell_all(self, connection: Connection) -> None:
+        """The whole board, in its turn; for who left meanwhile none is made."""
+        async with self._boards:
+            if connection in self._callers:
+                await asyncio.sleep(self._snapshot_at - self._monotonic())
+            if connection not in self._callers:
+                return
+            self._snapshot_at = self._monotonic() + SNAPSHOT_PAUSE_S
             for part in self._snapshot():
                 connection.send(part)
             connection.send(encode(self._head))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from edge.board import Board
 from edge.seam import connection as connection_module
+from edge.seam import server as server_module
 from edge.seam.client import SeamClient
 from edge.seam.messages import VERSION, Hello, Status, Subscribe, encode
 from edge.seam.server import CALLERS_MAX, SeamServer
@@ -46,7 +47,7 @@ async def said_to(server: SeamServer, data: bytes) -> bytes:
         (b"x" * ((1 << 20) + 10) + b"\n", "oversize"),
     ],
 )
-async def test_garbage_closes_the_connection_and_is_counted(
+async def test_hx_13_garbage_closes_the_connection_and_is_counted(
     server: SeamServer, field_side: MadeUpField, said: bytes, counted: str
 ) -> None:
     async with connected(server.path) as front:
@@ -56,13 +57,13 @@ async def test_garbage_closes_the_connection_and_is_counted(
         assert (await front.call(Status())).status["part"] == "front"
 
 
-async def test_another_version_is_refused_with_a_sentence(server: SeamServer) -> None:
+async def test_pw_10_another_version_is_refused_with_a_sentence(server: SeamServer) -> None:
     answer = await said_to(server, encode(Hello(version=VERSION + 1)))
     assert b"both halves must be of the same release" in answer
     assert server.dropped == {"foreign-version": 1}
 
 
-async def test_a_field_of_another_version_is_named_by_the_front(
+async def test_pw_10_a_field_of_another_version_is_named_by_the_front(
     server: SeamServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge.seam.connection.VERSION", VERSION + 1)
@@ -98,7 +99,7 @@ async def test_a_flood_of_good_requests_is_cut_off(server: SeamServer) -> None:
         assert (await front.call(Status())).status["part"] == "front"
 
 
-async def test_more_open_requests_than_allowed_close_the_connection(
+async def test_hx_13_more_open_requests_than_allowed_close_the_connection(
     server: SeamServer, field_side: MadeUpField
 ) -> None:
     field_side.hold = asyncio.Event()
@@ -115,7 +116,7 @@ async def test_more_open_requests_than_allowed_close_the_connection(
     await until(lambda: field_side.finished == 64)  # what was begun is finished
 
 
-async def test_a_slow_reader_loses_its_connection_and_the_field_never_waits(
+async def test_pw_9_a_slow_reader_loses_its_connection_and_the_field_never_waits(
     server: SeamServer, board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_module, "UNSENT_MAX", 100_000)
@@ -136,6 +137,34 @@ async def test_a_slow_reader_loses_its_connection_and_the_field_never_waits(
         slow.close()
 
 
+async def test_hx_13_whole_boards_are_made_one_after_the_other_and_once_for_each_connection(server: SeamServer) -> None:
+    """One of a thousand machines takes milliseconds: asked for a thousand times a second, nothing else would be done."""
+    async with connected(server.path) as front:
+        told = await said_to(server, HELLO + encode(Subscribe(id=1)) * 3)
+        assert b"subscribed-twice" in told
+        assert server.dropped["flood"] == 1
+        made = 0
+        real = server._snapshot
+
+        def counted() -> list[bytes]:
+            nonlocal made
+            made += 1
+            return real()
+
+        server._snapshot = counted  # type: ignore[method-assign]  # to count what it makes
+        began = asyncio.get_running_loop().time()
+        for _ in range(8):
+            others = [await asyncio.open_unix_connection(str(server.path)) for _ in range(8)]
+            for _, writer in others:
+                writer.write(HELLO + encode(Subscribe(id=1)))
+            await asyncio.sleep(0.02)
+            for _, writer in others:
+                writer.close()
+        took = asyncio.get_running_loop().time() - began
+        assert made <= took / server_module.SNAPSHOT_PAUSE_S + 2
+        assert (await front.call(Status())).status["part"] == "front"
+
+
 async def test_more_callers_than_allowed_are_turned_away(server: SeamServer) -> None:
     async with connected(server.path):
         others = [await asyncio.open_unix_connection(str(server.path)) for _ in range(CALLERS_MAX - 1)]
@@ -148,7 +177,7 @@ async def test_more_callers_than_allowed_are_turned_away(server: SeamServer) -> 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(st.binary(max_size=80), st.just(HELLO), st.just(b'{"type":"status","id":3}\n')), max_size=6))
-def test_any_bytes_in_any_pieces_leave_the_field_standing(
+def test_hx_13_any_bytes_in_any_pieces_leave_the_field_standing(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]
 ) -> None:
     async def play() -> None:
