@@ -62,8 +62,12 @@ class Guards:
                 await asyncio.sleep(LOOK_S)
             await asyncio.Event().wait()  # the field stops for that error; this is no second one
         finally:
-            for handle in self._held.values():
-                os.close(handle)
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for handle in self._held.values():
+            os.close(handle)
 
     def look(self) -> None:
         """Once: some microseconds. Condemns the writer if the books are gone, or cannot be written any more."""

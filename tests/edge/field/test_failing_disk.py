@@ -90,3 +90,34 @@ def test_st_4_a_failed_fdatasync_is_a_full_stop_with_74_and_a_marker(tmp_path: P
         assert conn.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         bodies = [bytes(body) for (body,) in conn.execute("SELECT body FROM log ORDER BY position")]
     assert sum(b"hall.gateway.incident.v1" in body and b"storage-fatal" in body for body in bodies) == 1
+
+
+def test_st_5_a_disk_that_cannot_be_read_holds_the_start_in_safe_mode(tmp_path: Path) -> None:
+    with real_field(tmp_path) as field:
+        field.waits_for(READY)
+    database = field.state / "hall.db"
+    only_this_file = [*strace("pread64:error=EIO:when=1+"), "-P", str(database)]
+    with real_field(tmp_path, before=only_this_file) as field:
+        field.waits_for("safe mode: nothing is polled", 30)
+        assert '"slug": "disk-unreadable"' in field.text()
+        assert "HE3025" in field.text()
+    with real_field(tmp_path) as field:
+        field.waits_for(READY)  # another cable: nothing was changed meanwhile
+
+
+def test_op_6_a_database_of_a_newer_version_is_not_touched_and_its_steps_are_named(tmp_path: Path) -> None:
+    with real_field(tmp_path) as field:
+        field.waits_for(READY)
+    database = field.state / "hall.db"
+    with contextlib.closing(sqlite3.connect(database)) as conn:
+        conn.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hall', 'm099_tickets', '2027')"
+        )
+        conn.commit()
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = database.read_bytes()
+    with real_field(tmp_path) as field:
+        field.waits_for("safe mode: nothing is polled", 30)
+        assert '"slug": "schema-unknown"' in field.text()
+        assert "made by a newer version: hall m099_tickets" in field.text()
+    assert database.read_bytes() == before

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from edge.board import Board
 from edge.field.laststop import Failure, forget_failure, note_failure, read_failure
+from edge.field.upkeep.guards import Guards
+from sync.db import Database
+from tests.edge.field.books import Books
 from tests.edge.field.guarded_books import marker, real_field, until
 
 READY = "field is ready"
@@ -94,3 +98,25 @@ def test_the_marker_of_the_last_stop_is_read_forgotten_and_never_believed_blindl
     forget_failure(tmp_path)
     assert read_failure(tmp_path) is None
     assert not note_failure(tmp_path / "nowhere", failure)
+
+
+async def test_st_11_a_reader_that_holds_the_log_back_is_told_once_and_shown_on_the_board(books: Books) -> None:
+    board, told = Board(), []
+    guards = Guards(
+        books.path, writer=books.writer, record=told.extend, board=board, clock=books.clock, subject="gateway/hg-07",
+        wal_limit=1 << 20,
+    )  # fmt: skip
+    holding = Database(books.path).open_reader()
+    holding.execute("BEGIN")
+    holding.execute("SELECT count(*) FROM log").fetchone()
+    await books.journal.write(lambda tx: tx.execute("CREATE TABLE big (x BLOB)"))
+    for _ in range(8):
+        await books.journal.write(lambda tx: tx.execute("INSERT INTO big VALUES (zeroblob(300000))"))
+        guards.look()
+    (fact,) = told
+    assert fact.kind == "hall.gateway.incident.v1"
+    assert (fact.data["code"], fact.data["slug"]) == ("HE3029", "wal-large")
+    assert board.gateway.wal_bytes > 1 << 20
+    holding.close()
+    guards.close()
+    assert books.writer.fatal is None, "an alarm, not a stop"
