@@ -105,7 +105,8 @@ def field_stopped(directory: Path) -> contextlib.AbstractContextManager[None]:
 
 def publish(path: Path, content: bytes) -> None:
     """Write a small file so that it is there whole or not at all. Raises OSError."""
-    part = path.with_name(f"{UNFINISHED}{os.getpid()}-{path.name}")
+    # One name for all of a kind: what a job that was killed left behind is what the next one begins with.
+    part = path.with_name(UNFINISHED + path.stem.split("-")[0])
     fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         os.write(fd, content)
