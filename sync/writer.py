@@ -287,6 +287,8 @@ class Writer:
                 if _primary(error) in _FATAL or _primary(error) == _FULL:
                     raise
                 raise _Undo from error
+            except MemoryError:
+                raise  # whose it was is not known: a full stop, nobody is answered
             except Exception as error:
                 # A refusal that wrote nothing needs no undoing; it is the usual case for a wrong acknowledgement.
                 if not conn.in_transaction or (log.position, conn.total_changes) != (position, changes):
@@ -307,6 +309,8 @@ class Writer:
             try:
                 result = work(tx)
                 log.flush(conn.executemany)
+            except MemoryError:
+                raise
             except Exception as error:
                 if isinstance(error, sqlite3.Error) and _primary(error) in (_FATAL | {_FULL}):
                     raise
