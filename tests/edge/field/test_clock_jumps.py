@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,6 +57,11 @@ def found(asset: int, what: tuple[str, int], at: datetime, *, stepped: bool = Fa
 
 async def books_under(directory: Path, jumps: dict[int, timedelta]) -> tuple[list[Any], list[Any], list[Any]]:
     """The same stimuli, with the clock jumping before some of them: log and books without what says when."""
+    fresh = directory.parent / "fresh"
+    if not fresh.exists():  # the tables are made once
+        async with open_books(settings_for(fresh), clock=ManualClock(NIGHT)):
+            """Made and closed."""
+    shutil.copytree(fresh / "state", directory / "state")
     async with open_books(settings_for(directory), clock=ManualClock(NIGHT)) as books:
         stepped = {17: False, 18: False}
         for place, (after_s, asset, what) in enumerate(stimuli()):
