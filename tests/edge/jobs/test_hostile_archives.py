@@ -22,7 +22,7 @@ from edge.jobs.restore import restore
 from tests.edge.jobs.small_books import settings_for
 
 NAMES = (
-    "../hall.db", "/etc/cron.d/hall", "../../../../../../tmp/hall", "hall.db/../../x", "./hall.db", "hall.db\0x",
+    "../hall.db", "/var/tmp/hall-edge-stray", "../../../../../../tmp/hall-edge-stray", "hall.db/../../x", "./hall.db", "hall.db\0x",
     "..", ".", "", "C:\\hall.db", "hall.db/", "field.lock", "restored.json", "checked.db", "configuration/../x",
     "config.toml.\u202e", "config.100.toml", "conf.d/10-x.toml", "x" * 300,
 )  # fmt: skip
@@ -83,6 +83,20 @@ def test_hx_4_nor_does_a_manifest_that_agrees_with_such_a_name(entries, tmp_path
     assert manifest != entries[0][1]
     entries[0][0].size, info.name = len(manifest), name
     wrong = packed(tmp_path / "x", [(entries[0][0], manifest), (info, content)])
+    assert isinstance(refused(wrong, tmp_path), ArchiveRefused)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hx_4_a_file_of_the_configuration_is_called_by_us_too(state, tmp_path, name):
+    (state / "some.toml").write_text("# mine\n")
+    with backup(settings_for(state), [state / "some.toml"]).path.open("rb") as honest:
+        plain = zstandard.ZstdDecompressor().stream_reader(honest).read()
+    with tarfile.open(fileobj=io.BytesIO(plain)) as tar:
+        some = [(one, (tar.extractfile(one) or io.BytesIO()).read()) for one in tar]
+    manifest = some[0][1].replace(b'"name": "config.toml"', b'"name": ' + json.dumps(name).encode())
+    assert manifest != some[0][1]
+    some[0][0].size, some[2][0].name = len(manifest), name
+    wrong = packed(tmp_path / "x", [(some[0][0], manifest), *some[1:]])
     assert isinstance(refused(wrong, tmp_path), ArchiveRefused)
 
 
