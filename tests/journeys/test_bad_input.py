@@ -140,11 +140,23 @@ WRONG_CURSORS: tuple[tuple[str, Change, int, str], ...] = (
 )
 
 
-@pytest.mark.usefixtures("unmoved")
 @pytest.mark.parametrize(("change", "status", "slug"), [w[1:] for w in WRONG_CURSORS], ids=[w[0] for w in WRONG_CURSORS])
-def test_a_wrong_acknowledgement_moves_no_cursor(house: House, change: Change, status: int, slug: str) -> None:
+def test_up_8_a_wrong_acknowledgement_moves_no_cursor(house: House, change: Change, status: int, slug: str) -> None:
+    before = at_rest(house)
     wrong = json.dumps(change(true_cursor(house))).encode()
     refused(house.ask("/api/v1/consumers/central-1/ack", method="POST", body=wrong), status, slug)
+    # A claim that cannot be true is told as an incident, once an hour; central confirms that record like any other.
+    after = at_rest(house)
+    told = house.ask_books(
+        "SELECT json_extract(CAST(body AS TEXT), '$.type'), json_extract(CAST(body AS TEXT), '$.data.slug') "
+        f"FROM log WHERE position > {before['head']}"
+    )
+    assert told in ([], [("hall.gateway.incident.v1", slug)])
+    assert slug in ("ack-beyond-head", "chain-mismatch") or not told
+    for moved in ("head", "cursors"):
+        del before[moved], after[moved]
+    assert after == before
+    assert house.ask_books("SELECT count(*) FROM epochs") == [(1,)]
 
 
 @pytest.mark.usefixtures("unmoved")
