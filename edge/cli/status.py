@@ -136,6 +136,11 @@ def _central(told: dict[str, Any]) -> Iterator[str]:
             else f"acknowledged up to {grouped(acknowledged['sequence'])}"
         )
         yield f"  central    {plain(one['name'])}: {upto}, {grouped(one['behind'])} waiting"
+    held = told.get("retention_held")
+    if held is not None:
+        since = f"last heard {held['since'][:10]}"
+        words = f"nothing is deleted by age: {plain(held['consumer'])} lacks old records ({since})"
+        yield f"             {click.style(words, fg='yellow')}"
     uplink = told["uplink"]
     if uplink is not None:
         yield f"  broker     {plain(uplink.get('text') or uplink.get('state', '—'))}"

@@ -132,6 +132,12 @@ def _open_doors(values: Mapping[str, Any]) -> Iterator[Finding]:
                 ("mqtt", "host"), "HE1013", f"events would go to {host} without TLS",
                 "Set ca in [mqtt] to the file with the broker's authority.",
             )  # fmt: skip
+        for number, address in enumerate(_strings(mqtt.get("spare"))):
+            if not is_loopback(address.rpartition(":")[0]):
+                yield Finding(
+                    ("mqtt", "spare", number), "HE1013", f"events would go to {address} without TLS",
+                    "Set ca in [mqtt] to the file with the brokers' authority.",
+                )  # fmt: skip
 
 
 def _strings(part: object) -> list[str]:

@@ -1,6 +1,7 @@
 """The whole gateway on one screen, as an object: what `GET /status` and `hallctl status` show."""
 
 import contextlib
+from datetime import timedelta
 from typing import Any
 
 from edge.clock import stamp
@@ -9,7 +10,7 @@ from edge.front.views import devices
 from edge.health.room import room_words
 from edge.seam.errors import FieldAway, Refusal
 from edge.seam.messages import Status
-from sync import outbox
+from sync import outbox, retention
 
 FIELD_WITHIN_S = 0.5
 
@@ -63,6 +64,7 @@ async def status(front: Front) -> dict[str, Any]:
             "sequence": board.gateway.sequence,
         },
         "consumers": consumers(front),
+        "retention_held": retention_held(front),
         "uplink": front.uplink_told() if front.uplink_told is not None else None,
         "field": {
             "connected": seam.connected,
@@ -77,6 +79,17 @@ async def status(front: Front) -> dict[str, Any]:
             "mirror_age_ms": None if age_s is None else int(age_s * 1000),
         },
     }
+
+
+def retention_held(front: Front) -> dict[str, str] | None:
+    """The required consumer that keeps old records from leaving, and since when; None: none does, or the books are not read."""
+    try:
+        conn = front.readers.connection()
+    except FieldAway:
+        return None
+    kept = timedelta(days=front.settings.store.keep_events_days)
+    held = retention.held(conn, front.clock.wall() - kept)
+    return None if held is None else {"consumer": held.consumer, "since": held.since, "oldest": held.oldest}
 
 
 def consumers(front: Front) -> list[dict[str, Any]] | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from edge.clock import ManualClock
+from sync import rewinding
 from tests.edge.cli.test_hallctl import hallctl
-from tests.edge.front.made_up_hall import AUDITOR, CENTRAL, STREAM, Hall, made_up_hall
+from tests.edge.front.made_up_hall import AUDITOR, CENTRAL, NIGHT, STREAM, Hall, made_up_hall
 
 REWIND = "/api/v1/consumers/central-1/rewind"
 ASIDE = "/api/v1/consumers/central-1/set-aside"
@@ -94,3 +97,19 @@ async def test_consumers_are_listed_set_back_and_led_past_a_record_from_the_box(
     nobody = await hallctl(hall, "consumer", "rewind", "nobody", "--to", "oldest")
     assert (nobody.returncode, "hallctl consumer list" in nobody.stderr) == (5, True)
     assert (await hallctl(hall, "consumer", "set-aside", "central-1", "1")).returncode == 2  # why is not said
+
+
+async def test_com_03_status_says_who_keeps_old_records_from_leaving_and_since_when(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with hall.local() as person:
+        assert (await person.get("/api/v1/status")).json()["retention_held"] is None
+        later = NIGHT + timedelta(days=91)
+        monkeypatch.setattr(hall.house.front, "clock", ManualClock(later))
+        held = {"consumer": "central-1", "since": "2026-11-23T00:11:07.320Z", "oldest": "2026-11-23T00:11:07.320Z"}
+        # It has two of three, and the two are still here: what is lacked is older than all that could leave.
+        assert (await person.get("/api/v1/status")).json()["retention_held"] is None
+        await hall.writer.run(lambda tx: rewinding.rewind(tx, "central-1", None))
+        assert (await person.get("/api/v1/status")).json()["retention_held"] == held
+    shown = await hallctl(hall, "status")
+    assert "nothing is deleted by age: central-1 lacks old records (last heard 2026-11-23)" in shown.stdout
