@@ -5,6 +5,7 @@ Decoding is done here: the same for what passes now and for a file.
 
 import getpass
 import json
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -19,10 +20,13 @@ import click
 from edge.cli.box import Box
 from edge.cli.faults import CONFLICT, NOT_FOUND, USAGE, Fault
 from edge.cli.show import asks_box, plain
+from edge.health.room import Limits
 
 QUIET_S = 5.0
 "A line without news says so this often."
 SHOWN_BYTES = 14
+LOOK_EVERY = 256
+"So many records between two looks at the room of the disk."
 FILE_MAX = 64 << 20
 "Some hours of one line; then the file is closed with a remark."
 
@@ -188,6 +192,16 @@ def trace(
         click.echo(f"{writer.records} records in {write}", err=True)
 
 
+def _disk_has_room(path: Path) -> bool:
+    """Is there more than where the level `low` of the books begins? Captures stop before the books do."""
+    limits = Limits()
+    try:
+        disk = shutil.disk_usage(path.parent)
+    except OSError:
+        return True  # no such directory: opening says so
+    return disk.free >= limits.enough_bytes or disk.free * 100 > disk.total * limits.low
+
+
 class _Writer:
     """A capture file; begun with the first record, which says when it started."""
 
@@ -202,6 +216,11 @@ class _Writer:
         self.records = 0
 
     def __enter__(self) -> "_Writer":
+        if not _disk_has_room(self._path):
+            raise Fault(
+                CONFLICT, f"The disk of {self._path} has little room left.", "Nothing was written.",
+                "Make room, or write it to another disk: the books come first.",
+            )  # fmt: skip
         try:
             # Never over another capture: it may be the only one of what went wrong.
             self._file = self._path.open("x", encoding="utf-8", newline="\n", buffering=1)
@@ -242,10 +261,12 @@ class _Writer:
 
     def _text(self, text: str) -> bool:
         assert self._file is not None
-        if self._room < len(text):
+        full = self._room < len(text)
+        if full or (self.records % LOOK_EVERY == 0 and self._room and not _disk_has_room(self._path)):
             if self._room:
                 self._room = 0
-                self._file.write("# the size limit is reached, the recording ends here\n")
+                why = "the size limit is reached" if full else "the disk has little room left"
+                self._file.write(f"# {why}, the recording ends here\n")
             return False
         self._room -= len(text)
         self._file.write(text)
