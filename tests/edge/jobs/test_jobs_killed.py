@@ -20,7 +20,19 @@ from edge.jobs.restore import restore, verify
 from sync.db import Database
 from tests.edge.jobs.small_books import fill, settings_for
 
-CALLS = ("rename", "link", "fsync", "fdatasync", "pwrite64", "unlink", "mkdir", "ftruncate", "fchown", "rmdir", "unlinkat")
+CALLS = (
+    "rename",
+    "link",
+    "fsync",
+    "fdatasync",
+    "pwrite64",
+    "unlink",
+    "mkdir",
+    "ftruncate",
+    "fchown",
+    "rmdir",
+    "unlinkat",
+)
 "None of them is made by an interpreter that only starts."
 SAMPLES = 26
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,7 +49,7 @@ def traced(arguments: Sequence[str], log: Path, *more: str) -> int:
 
 
 def moments(log: Path, dice: random.Random) -> Iterator[tuple[str, int]]:
-    """Which call, and the how-many-eth, of a run that was not disturbed; the first and the last of each kind, others by chance."""
+    """Calls of a run that was not disturbed, each with its number: first and last of each kind, others by chance."""
     found = Counter(re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE))
     assert {"rename", "fsync"} <= found.keys()
     certain = {(call, at) for call, count in found.items() for at in (1, count)}
