@@ -23,8 +23,8 @@ from tests.edge.jobs.small_books import settings_for
 
 NAMES = (
     "../hall.db", "/var/tmp/hall-edge-stray", "../../../../../../tmp/hall-edge-stray", "hall.db/../../x",
-    "./hall.db", "hall.db\0x", "..", ".", "", "C:\\hall.db", "hall.db/", "field.lock", "restored.json", "checked.db", "configuration/../x",
-    "config.toml.\u202e", "config.100.toml", "conf.d/10-x.toml", "x" * 300,
+    "./hall.db", "hall.db\0x", "..", ".", "", "C:\\hall.db", "hall.db/", "field.lock", "restored.json", "checked.db",
+    "configuration/../x", "config.toml.\u202e", "config.100.toml", "conf.d/10-x.toml", "x" * 300,
 )  # fmt: skip
 KINDS = {
     "symbolic link": tarfile.SYMTYPE, "hard link": tarfile.LNKTYPE, "device": tarfile.CHRTYPE, "block": tarfile.BLKTYPE,
