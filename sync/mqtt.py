@@ -275,7 +275,7 @@ class Uplink:
             max_queued_incoming_messages=INCOMING_MAX,
             # The session stands in the will, so that a late one cannot be taken for the end of a newer session.
             will=aiomqtt.Will(self.topics.state, offline(session), qos=1, retain=True),
-            tls_context=settings.tls,
+            tls_context=settings.context,
             # Without it each exchange costs 40 ms (Nagle).
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
@@ -412,7 +412,7 @@ class Uplink:
         settings, loop = self._settings, asyncio.get_running_loop()
         while True:
             await asyncio.sleep(settings.probe_every_s)
-            if self._ways.probed(await answers(*self._places[0], settings.tls, settings.timeout_s), loop.time()):
+            if self._ways.probed(await answers(*self._places[0], settings.context, settings.timeout_s), loop.time()):
                 raise _Changed("the first way is well again")
 
     def _alarm(self, slug: str, text: str, **facts: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,8 @@ class UplinkSettings:
     consumer: str
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-    tls: ssl.SSLContext | None = None
+    tls: Callable[[], ssl.SSLContext] | None = None
+    "Asked for each session, so that a certificate replaced on disk counts from the next one."
     window: int = 4
     ack_timeout_s: float = 20.0
     keepalive_s: int = 15
@@ -36,6 +37,11 @@ class UplinkSettings:
     well_for_s: float = 300.0
     "The first way must answer for so long before it is used again."
     probe_every_s: float = 30.0
+
+    @property
+    def context(self) -> ssl.SSLContext | None:
+        """What to prove the broker with, as of now; None: no TLS."""
+        return None if self.tls is None else self.tls()
 
 
 @dataclass(frozen=True, slots=True)

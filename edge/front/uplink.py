@@ -106,7 +106,7 @@ def _settings(settings: Settings, mqtt: MqttSettings) -> UplinkSettings:
         consumer=mqtt.consumer,
         username=mqtt.username,
         password=settings.mqtt_password.get_secret_value() if settings.mqtt_password else None,
-        tls=_tls(mqtt),
+        tls=None if mqtt.ca is None else Certificates(mqtt),
         window=mqtt.window,
         ack_timeout_s=float(mqtt.ack_timeout_s),
     )
@@ -117,14 +117,27 @@ def _place(listen: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _tls(mqtt: MqttSettings) -> ssl.SSLContext | None:
-    if mqtt.ca is None:
-        return None
-    context = ssl.create_default_context(cafile=mqtt.ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if mqtt.cert is not None:
-        context.load_cert_chain(mqtt.cert, mqtt.key)
-    return context
+class Certificates:
+    """The files of the way to the broker, read anew for each session; what cannot be read leaves the ones before in use."""
+
+    def __init__(self, mqtt: MqttSettings) -> None:
+        self._mqtt = mqtt
+        self._last = self._read()
+
+    def __call__(self) -> ssl.SSLContext:
+        """As they are on disk now. Raises nothing: a half-written file is read again next time."""
+        try:
+            self._last = self._read()
+        except OSError as error:  # an ssl.SSLError is one
+            log.warning("certificates of the broker could not be read anew", code="HE4007", error=str(error))
+        return self._last
+
+    def _read(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self._mqtt.ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self._mqtt.cert is not None:
+            context.load_cert_chain(self._mqtt.cert, self._mqtt.key)
+        return context
 
 
 def _birth(front: Front) -> dict[str, Any]:
