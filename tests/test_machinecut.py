@@ -1,4 +1,4 @@
-"""A whole machine with a kernel of its own is killed, three times on one disk (PW-1, PW-2, PW-7). Long form: ``./dev machinecut``."""
+"""A machine with a kernel of its own is killed, three times on one disk (PW-1, PW-2, PW-7). Long form: ``./dev machinecut``."""
 
 from __future__ import annotations
 

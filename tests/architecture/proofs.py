@@ -8,9 +8,10 @@ docstring of its file does.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -131,29 +132,43 @@ def page() -> str:
     return _HEAD + "\n".join(rows) + "\n"
 
 
-def shown_by() -> Mapping[str, list[str]]:
+def shown_by(rows: Collection[str] = ROWS) -> Mapping[str, list[str]]:
     """Id -> tests that cite it, as file::name, or the file where its docstring cites it for all of them."""
+    kinds = "|".join(sorted({row.partition("-")[0] for row in rows}))
+    in_text = re.compile(rf"\b({kinds})-(\d+)\b")
+    in_names = re.compile(rf"(?:\btest|_)_?({kinds.lower()})_(\d+)(?=_|\b)")
+
+    def cited(text: str) -> Iterator[str]:
+        found = {f"{kind.upper()}-{number}" for kind, number in (*in_text.findall(text), *in_names.findall(text))}
+        yield from sorted(found & set(rows))
+
     found: dict[str, list[str]] = defaultdict(list)
+    for where, about, tests in _all_tests():
+        for number in cited(about):
+            found[number].append(where)
+        for name, text in tests:
+            for number in cited(text):
+                if where not in found[number]:
+                    found[number].append(f"{where}::{name}")
+    return found
+
+
+@functools.cache
+def _all_tests() -> Sequence[tuple[str, str, Sequence[tuple[str, str]]]]:
+    """File, its docstring, and each test with its text; read once, for there are many rows."""
+    told = []
     for file in sorted((ROOT / "tests").rglob("test_*.py")):
         if file.parent.name == "architecture":
             continue
         text = file.read_text(encoding="utf-8")
-        tree = ast.parse(text)
-        where = file.relative_to(ROOT / "tests").as_posix()
-        for number in _cited(ast.get_docstring(tree) or ""):
-            found[number].append(where)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                for number in _cited(ast.get_source_segment(text, node) or ""):
-                    if where not in found[number]:
-                        found[number].append(f"{where}::{node.name}")
-    return found
-
-
-def _cited(text: str) -> Iterator[str]:
-    cited = {f"{kind}-{number}" for kind, number in re.findall(r"\b(EVT|COM|IDN|SR|MTR|RPT)-(\d+)\b", text)}
-    cited |= {f"{kind.upper()}-{number}" for kind, number in re.findall(r"(?:\btest|_)_?(sr|mtr|rpt)_(\d+)(?=_|\b)", text)}
-    yield from sorted(cited & set(ROWS))
+        tree, lines = ast.parse(text), text.splitlines()
+        tests = [
+            (node.name, "\n".join(lines[node.lineno - 1 : node.end_lineno]))
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+        ]
+        told.append((file.relative_to(ROOT / "tests").as_posix(), ast.get_docstring(tree) or "", tests))
+    return told
 
 
 if __name__ == "__main__":
