@@ -37,6 +37,9 @@ async def test_the_same_command_again_is_told_so(hall: Hall) -> None:
         ("expired", 409),
         ("wrong-epoch", 409),
         ("stale-term", 409),
+        ("too-old", 409),
+        ("wrong-gateway", 409),
+        ("wrong-machine", 409),
         ("malformed", 400),
         ("unknown-kind", 400),
     ],
@@ -46,6 +49,14 @@ async def test_a_refused_command_is_a_problem_with_the_fields_reason(hall: Hall,
     async with hall.client(CENTRAL) as central:
         answer = await central.post("/api/v1/commands", content=b"{}")
     assert (answer.status_code, answer.json()["type"]) == (status, f"urn:hall-edge:problem:{decided}")
+
+
+async def test_cm_5_a_full_inbox_is_told_with_a_time_to_come_again(hall: Hall) -> None:
+    hall.field.admits = "inbox-full"
+    async with hall.client(CENTRAL) as central:
+        answer = await central.post("/api/v1/commands", content=b"{}")
+    assert (answer.status_code, answer.json()["type"]) == (429, "urn:hall-edge:problem:inbox-full")
+    assert int(answer.headers["retry-after"]) >= 1
 
 
 async def test_what_is_too_long_or_no_text_never_reaches_the_field(hall: Hall) -> None:
