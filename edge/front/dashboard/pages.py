@@ -74,7 +74,9 @@ def add_to(app: FastAPI, front: Front, live: Live, sessions: Sessions, guard: Gu
     @app.get("/m/{asset}")
     async def machine(request: Request, asset: str) -> Response:
         """One machine; the target of the label on its cabinet."""
-        known = front.seam.mirror.egms.get(int(asset)) if asset.isdigit() and len(asset) < 12 else None
+        known = (
+            front.seam.mirror.egms.get(int(asset)) if asset.isascii() and asset.isdigit() and len(asset) < 12 else None
+        )
         if known is None:
             return page("missing.html", 404, title="Machine", top=live.top(), who=principal_of(request).name)
         shown = tiles.tile(known, front.zone, Moment.of(front))

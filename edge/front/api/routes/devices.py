@@ -64,7 +64,7 @@ def add_to(app: FastAPI, front: Front) -> None:
         """One machine by asset number, with its last snapshot of meters while the books may be read."""
         known_only(request)
         conn, moment, board = reader(), Moment.of(front), front.seam.mirror
-        number = int(asset) if asset.isdigit() and len(asset) < 12 else 0
+        number = int(asset) if asset.isascii() and asset.isdigit() and len(asset) < 12 else 0
         machine = devices.egm_one(board, conn, number, moment)
         if machine is None:
             raise Problem("unknown-machine", f"No machine {asset[:20]} is registered.")
@@ -97,7 +97,7 @@ def add_to(app: FastAPI, front: Front) -> None:
         if name not in front.seam.mirror.lines:
             raise Problem("not-found", f"There is no line {name[:40]}.")
         wanted = request.query_params.get("address")
-        if wanted is not None and not (wanted.isdigit() and len(wanted) <= 3):
+        if wanted is not None and not (wanted.isascii() and wanted.isdigit() and len(wanted) <= 3):
             raise Problem("validation", "address: must be a SAS address, 1 to 127.")
         raw = request.query_params.get("raw", "false")
         if raw not in ("true", "false"):

@@ -183,7 +183,10 @@ def _moment(request: Request, name: str) -> str | None:
         raise Problem("validation", f"{name}: not a moment like 2026-11-24T02:00:00Z.") from None
     if at.tzinfo is None:
         raise Problem("validation", f"{name}: say its time zone, as in 2026-11-24T02:00:00Z.")
-    return stamp(at)
+    try:
+        return stamp(at)
+    except OverflowError:  # the first and the last day there are, in UTC another one
+        raise Problem("validation", f"{name}: this moment is out of range.") from None
 
 
 async def _or_away(front: Front, waiting: Awaitable[T]) -> T:

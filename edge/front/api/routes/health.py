@@ -7,6 +7,7 @@ from fastapi.responses import PlainTextResponse, Response
 from edge.access import Principal
 from edge.clock import stamp
 from edge.front.api.auth import principal_of
+from edge.front.api.openapi import document
 from edge.front.api.problems import Problem
 from edge.front.api.schemas import known_only
 from edge.front.api.scopes import API, LOOKING
@@ -65,4 +66,4 @@ def add_to(app: FastAPI, front: Front, live: Live, sessions: Sessions) -> None:
     @app.get("/api/openapi.json")
     async def get_openapi() -> Response:
         """OpenAPI 3.1, made from the code."""
-        return Response(orjson.dumps(app.openapi()), media_type="application/json")
+        return Response(orjson.dumps(document(app)), media_type="application/json")

@@ -46,7 +46,9 @@ def add_to(app: FastAPI, front: Front) -> None:
     async def probe(request: Request, asset: str) -> Response:
         """All that a machine says of itself, asked now."""
         known_only(request)
-        machine = front.seam.mirror.egms.get(int(asset)) if asset.isdigit() and len(asset) < 12 else None
+        machine = (
+            front.seam.mirror.egms.get(int(asset)) if asset.isascii() and asset.isdigit() and len(asset) < 12 else None
+        )
         if machine is None or not machine.line:
             raise Problem("unknown-machine", f"No machine {asset[:20]} is registered.")
         if machine.link == "down":
