@@ -13,8 +13,9 @@ import pytest
 
 from tests.harness import powercut
 from tests.harness.blockdisk import Entry
+from tests.harness.booksjudge import Truth
 from tests.harness.planted import BUGS, try_bug
-from tests.harness.powercut import Recording, Truth, images
+from tests.harness.powercut import Recording, images
 
 IMAGES = 200
 lacking = [

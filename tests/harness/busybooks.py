@@ -1,6 +1,6 @@
 """Books that are written as fast as they will go, by the gateway's own cold start, writer and journal; no wires.
 
-``python -m tests.harness.busybooks CONFIG --for S --seed N --mark FILE``: after each commit, and only then, a line
+``python -m tests.harness.busybooks CONFIG --for S --steps N --seed N --mark FILE``: after each commit, and only then, a line
 ``position sha256`` goes to the mark file in one write: whoever reads it may rely on everything up to there. Exceptions,
 snapshots of two machines, acknowledgements of central, commands; everything at once, as a hall does it.
 """
@@ -40,8 +40,9 @@ LEVELS = frozenset({0x0C})
 class Hall:
     """Two machines that never rest."""
 
-    def __init__(self, settings: Settings, seed: int, mark: int) -> None:
+    def __init__(self, settings: Settings, seed: int, mark: int, steps: int | None = None) -> None:
         self.settings = settings
+        self.steps = steps
         self.dice = random.Random(seed)
         self.mark = mark
         self.to_file = stat.S_ISREG(os.fstat(mark).st_mode)
@@ -75,7 +76,9 @@ class Hall:
         return self.writer.commits
 
     async def _keep_going(self, until: float) -> None:
-        while time.monotonic() < until:
+        while time.monotonic() < until and self.steps != 0:
+            if self.steps is not None:
+                self.steps -= 1
             what = self.dice.random()
             if what < 0.6:
                 await self._record(self._exception())
@@ -155,11 +158,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("config", type=Path)
     parser.add_argument("--for", dest="for_s", type=float, default=5.0)
+    parser.add_argument("--steps", type=int, help="facts after which it ends, however much time is left")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--mark", type=Path, help="default: the standard output")
     asked = parser.parse_args(arguments)
     mark = sys.stdout.fileno() if asked.mark is None else os.open(asked.mark, os.O_WRONLY | os.O_CREAT, 0o600)
-    hall = Hall(load(asked.config), asked.seed, mark)
+    hall = Hall(load(asked.config), asked.seed, mark, asked.steps)
     print(asyncio.run(hall.run(time.monotonic() + asked.for_s)), flush=True)
     sys.stdout.flush()
     os._exit(0)

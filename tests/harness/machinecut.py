@@ -25,8 +25,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.harness.booksjudge import CONFIG, Bench, Image, Truth
 from tests.harness.evidence import Figures, add
-from tests.harness.powercut import CONFIG, SIZE, Bench, Image, Truth
+from tests.harness.powercut import SIZE
 from tests.harness.processes import REPOSITORY
 
 KERNEL = "linux.uml"
