@@ -69,7 +69,7 @@ def number(request: Request, name: str, *, least: int, most: int, default: int) 
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit()) or len(text) > 18 or not least <= int(text) <= most:
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or not least <= int(text) <= most:
         raise Problem("validation", f"{name}: must be a whole number from {least} to {most}.")
     return int(text)
 

@@ -221,3 +221,30 @@ def test_whatever_is_asked_the_answer_is_one_that_the_document_names(tmp_path: P
             loop.run_until_complete(thrown(client, method, path, query, parts, body))
 
         throw()
+
+
+def ranges() -> Iterator[tuple[str, str, str, int, int]]:
+    for (method, path), row in ROUTES.items():
+        for name, shape in (row.query or {}).items():
+            for one in (shape, *shape.get("oneOf", ())):
+                if one.get("type") == "integer":
+                    yield method, path, name, one["minimum"], one["maximum"]
+
+
+@pytest.mark.parametrize(("method", "path", "name", "least", "most"), list(ranges()))
+def test_a_number_within_its_declared_range_is_taken_and_the_next_one_outside_is_refused(
+    tmp_path: Path, method: str, path: str, name: str, least: int, most: int
+) -> None:
+    beside = {"consumer": "central-1", "streamid": STREAM} if path == f"{API}/events" else {}
+    address = path.replace("{name}", "A")
+    with asking(tmp_path) as (loop, (everything, *_)):
+
+        async def status(value: int) -> int:
+            request = everything.build_request(method, address, params={**beside, name: str(value)})
+            answer = await everything.send(request, stream=True)
+            await answer.aclose()
+            return answer.status_code
+
+        told = {value: loop.run_until_complete(status(value)) for value in (least - 1, least, most, most + 1)}
+    assert (told[least - 1], told[most + 1]) == (422, 422), told
+    assert 422 not in (told[least], told[most]), told
