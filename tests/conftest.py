@@ -12,6 +12,7 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "broker: needs the program mosquitto")
     config.addinivalue_line("markers", "system: boots a small Debian with the real units; needs root; takes a minute")
 
 

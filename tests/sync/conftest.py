@@ -13,10 +13,6 @@ from sync.migrate import migrate
 from tests.sync.stage import NIGHT, STREAM, Broker, Hall
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "broker: needs the program mosquitto")
-
-
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """A migrated, empty store whose stream id is known."""

@@ -12,6 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from edge.field import starts
 from edge.field.starts import Now, forget_starts, note_start, take_back
 from edge.field.upkeep.guarded import Guarded
 from tests.edge.field.books import settings_for
@@ -149,3 +152,13 @@ async def test_what_was_open_when_the_field_died_waits_for_the_end_of_guarded_mo
         assert not (tmp_path / "starts").exists(), "a field that is well begins to count anew"
         await hall.go(2, lambda: ("c-2", "expired") in endings(hall))
         assert hall.machine(17).egm.machine.is_enabled, "it was too late by then, and was not done"
+
+
+def test_a_unit_that_may_not_see_the_name_of_the_boot_still_counts_its_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ProcSubset=pid hides /proc/sys; the field has to start all the same."""
+    monkeypatch.setattr(starts, "BOOT_ID", tmp_path / "hidden")
+    now = starts.now_of_boot()
+    assert now.boot == ""
+    assert [starts.note_start(tmp_path, now) for _ in range(3)] == [1, 2, 3]
