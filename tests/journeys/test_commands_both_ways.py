@@ -1,6 +1,6 @@
 """Each way in which a command can be wrong, by HTTP and signed through a real broker, against the real field.
 
-COM-13, CM-1, CM-3, CM-4, CM-5, UP-11, ID-5. Whatever the way, the code is the same and nothing is done.
+COM-13, CM-1, CM-3, CM-4, CM-5, UP-9, UP-11, ID-5, HX-8. Whatever the way, the code is the same and nothing is done.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -60,18 +61,18 @@ def by_http(house: House, command: Command) -> tuple[str, str]:
     return (told["status"], told["text"]) if answer.status in (200, 202) else (answer.slug, told["detail"])
 
 
-def by_broker(house: House, command: Command) -> tuple[str, str]:
-    told = asyncio.run(_publish(house, command))
+def by_broker(house: House, command: Command, secret: bytes | None = None) -> tuple[str, str]:
+    told = asyncio.run(_publish(house, command, secret or house.gateway.command_key.private_bytes_raw()))
     return told.get("code") or told["status"], told.get("text", "")
 
 
-async def _publish(house: House, command: Command) -> dict[str, Any]:
-    """To our gateway's topic, whatever gateway the envelope names."""
+async def _publish(house: House, command: Command, secret: bytes) -> dict[str, Any]:
+    """To our gateway's topic, whatever gateway the envelope names; without a key id it is not signed."""
     prefix = f"hall/v1/{house.gateway.hall_id}/{house.gateway.gateway_id}"
     properties: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
     properties.ResponseTopic = f"{prefix}/response/{command.kind}"
     properties.CorrelationData = command.command_id.encode()
-    raw = encode(command, house.gateway.command_key.private_bytes_raw())
+    raw = encode(command, secret if command.key_id else None)
     async with asyncio.timeout(10), Broker("127.0.0.1", house.broker_port).client(secrets.token_hex(6)) as client:
         await client.subscribe(properties.ResponseTopic, qos=1)
         await client.publish(f"{prefix}/request/{command.kind}", raw, qos=1, properties=properties)
@@ -147,12 +148,49 @@ def test_up_11_a_command_that_went_one_way_is_known_by_the_other_and_another_con
     assert house.can_be_played(RIGHT), "the other content was not carried out"
 
 
-def test_a_lower_term_is_refused_by_both_ways_once_a_higher_one_has_spoken(house: House) -> None:
+def test_hx_8_a_forged_command_over_the_broker_is_refused_by_name_and_nothing_is_done(house: House) -> None:
+    """Whoever may publish below our prefix is not central yet: neither a key of his own nor a borrowed one helps him."""
+    before = inbox(house)
+    foreign = Ed25519PrivateKey.generate().private_bytes_raw()
+    command = order(house, "disable", RIGHT)
+    forged = {
+        "his key under central's name": by_broker(house, command, foreign)[0],
+        "a key nobody knows": by_broker(house, replace(command, key_id="his-key"), foreign)[0],
+        "no signature": by_broker(house, house.order("disable", RIGHT))[0],
+        "meant for another gateway": by_broker(house, replace(command, gateway="hg-08"))[0],
+    }
+    assert forged == {
+        "his key under central's name": "bad-signature",
+        "a key nobody knows": "unsigned",
+        "no signature": "unsigned",
+        "meant for another gateway": "wrong-gateway",
+    }
+    assert inbox(house) == before
+    assert house.endings(command) == []
+
+
+def test_hx_8_up_9_a_lower_term_is_refused_by_both_ways_once_a_higher_one_has_spoken(house: House) -> None:
     assert by_broker(house, order(house, "enable", term=7))[0] == "admitted"
     for way in WAYS:
         assert way(house, order(house, "disable", term=6))[0] == "stale-term"
     # The instance that took over goes on; the tests after this one speak as it does.
     assert by_http(house, order(house, "enable", term=7))[0] == "admitted"
+
+
+def test_up_9_of_two_centrals_that_both_command_at_once_only_the_one_of_the_higher_term_is_obeyed(house: House) -> None:
+    """The old instance does not know that it was replaced, and goes on over one road while the new one uses the other."""
+    secret = house.gateway.command_key.private_bytes_raw()
+    assert by_http(house, order(house, "enable", RIGHT, term=7))[0] == "admitted"
+    old = [order(house, "disable", RIGHT, term=6) for _ in range(8)]
+    new = [order(house, "enable", RIGHT, term=7) for _ in range(8)]
+    with ThreadPoolExecutor(2) as both:
+        refused = both.submit(lambda: [by_broker(house, command, secret)[0] for command in old])
+        taken = both.submit(lambda: [by_http(house, command)[0] for command in new])
+        assert refused.result(30) == ["stale-term"] * 8
+        assert taken.result(30) == ["admitted"] * 8
+    house.wait("all have ended", lambda: all(house.endings(command) for command in new))
+    assert [house.endings(command) for command in old] == [[]] * 8
+    assert house.can_be_played(RIGHT)
 
 
 def test_cm_5_ten_times_more_than_a_machine_takes_are_told_to_come_again_and_what_was_taken_is_done_in_order(

@@ -86,7 +86,7 @@ def pile_up(path: Path) -> None:
     hall.close()
 
 
-async def test_a_backlog_drains_in_order_while_a_broker_is_killed_and_alarms_pass_it(
+async def test_up_1_up_2_a_backlog_drains_in_order_while_a_broker_is_killed_and_alarms_pass_it(
     tmp_path: Path, broker: Broker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "hall.db"

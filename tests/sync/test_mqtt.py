@@ -145,7 +145,7 @@ async def test_everything_arrives_in_order_and_only_central_moves_the_cursor(bui
     await road.until(lambda: road.uplink.status.in_flight == 0)
 
 
-async def test_without_centrals_word_nothing_moves_and_no_more_than_four_batches_go_out(build: Build) -> None:
+async def test_up_2_without_centrals_word_nothing_moves_and_no_more_than_four_batches_go_out(build: Build) -> None:
     road = build()
     road.central.confirms = False
     await road.happen(2000)
@@ -159,7 +159,7 @@ async def test_without_centrals_word_nothing_moves_and_no_more_than_four_batches
     await road.until(lambda: road.confirmed == 2000)
 
 
-async def test_wrong_words_from_central_move_nothing_and_are_alarms(build: Build) -> None:
+async def test_up_8_wrong_words_from_central_move_nothing_and_are_alarms(build: Build) -> None:
     road = build()
     road.central.confirms = False
     await road.happen(50)
@@ -183,7 +183,7 @@ async def test_wrong_words_from_central_move_nothing_and_are_alarms(build: Build
     await road.until(lambda: road.confirmed == 50)
 
 
-async def test_a_session_without_a_word_from_central_begins_again_after_what_is_confirmed(build: Build) -> None:
+async def test_up_6_a_session_without_a_word_from_central_begins_again_after_what_is_confirmed(build: Build) -> None:
     road = build(ack_timeout_s=0.4)
     await road.happen(300)
     await road.start()
@@ -199,7 +199,7 @@ async def test_a_session_without_a_word_from_central_begins_again_after_what_is_
     assert road.central.altered == []
 
 
-async def test_live_copies_come_at_once_and_again_in_order(build: Build) -> None:
+async def test_up_3_live_copies_come_at_once_and_again_in_order_and_are_one_record(build: Build) -> None:
     road = build()
     await road.start()
     await road.until(lambda: road.uplink.status.connected)
@@ -240,7 +240,7 @@ async def test_cancelling_says_goodbye_too(build: Build) -> None:
     await road.until(lambda: road.central.states[-1]["state"] == "offline", within_s=2)
 
 
-async def test_a_killed_broker_loses_nothing_and_nothing_is_altered(build: Build, broker: Broker) -> None:
+async def test_up_2_a_broker_killed_with_what_it_had_confirmed_loses_nothing(build: Build, broker: Broker) -> None:
     road = build(ack_timeout_s=2.0)
     await road.start()
     for round_ in range(3):
@@ -297,7 +297,7 @@ async def test_a_command_is_judged_by_the_field_and_answered_with_its_correlatio
     assert road.admitted[0] == (encode(DISABLE), {"topic": topics.request("egm.disable"), "kind": "egm.disable"})
 
 
-async def test_a_command_that_is_none_is_refused_with_a_code_and_never_reaches_the_field(build: Build) -> None:
+async def test_hx_8_a_command_that_is_none_is_refused_with_a_code_and_never_reaches_the_field(build: Build) -> None:
     road = build()
     await road.start()
     await road.until(lambda: road.uplink.status.connected)
@@ -314,7 +314,7 @@ async def test_a_command_that_is_none_is_refused_with_a_code_and_never_reaches_t
     assert road.central.responses[-1][2]["code"] == "field-away"
 
 
-async def test_a_command_kept_by_the_broker_is_left_alone(build: Build) -> None:
+async def test_hx_8_a_command_kept_by_the_broker_is_left_alone(build: Build) -> None:
     road = build()
     await road.start()
     old = replace(DISABLE, expires_at=NIGHT + timedelta(days=365))
@@ -328,7 +328,7 @@ async def test_a_command_kept_by_the_broker_is_left_alone(build: Build) -> None:
     assert again.admitted == []
 
 
-async def test_what_the_access_list_refuses_is_an_alarm_and_moves_nothing(hall: Hall, tmp_path: Path) -> None:
+async def test_up_7_what_the_access_list_refuses_is_an_alarm_and_moves_nothing(hall: Hall, tmp_path: Path) -> None:
     rules = tmp_path / "acl"
     rules.write_text("topic readwrite hall/v1/7/hg-07/state\ntopic readwrite hall/v1/7/hg-07/info\ntopic read #\n")
     strict = Broker(mosquitto_program(), tmp_path, f"acl_file {rules}\n")
@@ -352,7 +352,7 @@ async def test_what_the_access_list_refuses_is_an_alarm_and_moves_nothing(hall: 
         strict.stop()
 
 
-async def test_nobody_listening_is_an_alarm(build: Build) -> None:
+async def test_up_7_nobody_listening_is_an_alarm(build: Build) -> None:
     road = build()
     await road.happen(1)
     await road.start(central=False)

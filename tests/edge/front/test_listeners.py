@@ -65,7 +65,7 @@ def test_loopback_is_known_when_seen(listen: str, own: bool) -> None:
     assert serving.is_loopback(listen) is own
 
 
-async def test_endless_headers_are_cut_off(hall: Hall) -> None:
+async def test_hx_7_endless_headers_are_cut_off(hall: Hall) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", hall.house.ports[0])
     writer.write(b"GET /login HTTP/1.1\r\n")
 
@@ -81,7 +81,7 @@ async def test_endless_headers_are_cut_off(hall: Hall) -> None:
         assert (await client.get("/api/v1/healthz")).status_code == 200
 
 
-async def test_headers_that_never_end_are_not_waited_for(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hx_7_headers_that_never_end_are_not_waited_for(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "HEADERS_WITHIN_S", 0.1)
     for said in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n"):
         reader, writer = await asyncio.open_connection("127.0.0.1", hall.house.ports[0])

@@ -70,7 +70,7 @@ def test_a_first_batch_and_the_one_after_it_are_taken() -> None:
     assert not second.findings
 
 
-def test_a_batch_that_comes_again_is_counted_and_changes_nothing() -> None:
+def test_up_3_a_batch_that_comes_again_is_counted_and_changes_nothing() -> None:
     records = log(5)
     again = take(at(records[4]), [r.body for r in records[1:4]], claim(records[3]), shelf(records))
     assert (again.records, again.findings, again.position) == ((), (), at(records[4]))
@@ -84,7 +84,7 @@ def test_a_batch_that_overlaps_gives_only_what_is_new() -> None:
     assert len(taken.repeats) == 2
 
 
-def test_a_batch_beyond_a_gap_is_not_taken() -> None:
+def test_up_4_a_batch_beyond_a_gap_is_not_taken() -> None:
     records = log(5)
     taken = take(at(records[0]), [r.body for r in records[2:]], claim(records[4]), shelf(records[:1]))
     assert taken.records == ()
@@ -161,7 +161,7 @@ def test_records_come_out_of_a_page_exactly_as_they_were_put_in(events: list[dic
 
 
 @given(st.data())
-def test_however_batches_come_the_books_are_dense_and_hold(data: st.DataObject) -> None:
+def test_up_4_in_whatever_order_batches_come_the_books_are_dense_and_hold(data: st.DataObject) -> None:
     records = log(12)
     kept: list[Record] = []
     position = None

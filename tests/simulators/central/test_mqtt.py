@@ -103,7 +103,7 @@ async def test_all_of_the_log_and_the_live_copies_arrive_and_are_confirmed(
     assert report["live"]["differ_from_log"] == 0
 
 
-async def test_a_broker_that_dies_and_forgets_everything_costs_only_repeats(
+async def test_up_2_a_broker_that_dies_and_forgets_everything_costs_only_repeats(
     gateway: Any, mosquitto: Any, uplinked: Uplinked, store: CentralStore
 ) -> None:
     taker = central(store, mosquitto.port)
@@ -121,7 +121,7 @@ async def test_a_broker_that_dies_and_forgets_everything_costs_only_repeats(
     assert taker.stats.connected >= 2
 
 
-async def test_a_batch_that_never_reached_central_comes_again_because_it_was_not_confirmed(
+async def test_up_4_a_batch_that_never_reached_central_comes_again_because_it_was_not_confirmed(
     gateway: Any, mosquitto: Any, uplinked: Uplinked, store: CentralStore
 ) -> None:
     # The broker confirms to the gateway, nobody is subscribed yet, so everything is lost behind the PUBACK.
