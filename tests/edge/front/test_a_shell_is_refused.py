@@ -62,6 +62,23 @@ async def two_records(hall: Hall, books: Path) -> None:
     assert confirmed(hall) == [(2,)]
 
 
+async def test_a_page_that_was_half_stored_when_it_was_killed_comes_again_and_is_not_doubled(
+    hall: Hall, tmp_path: Path
+) -> None:
+    books = tmp_path / "books"
+    await two_records(hall, books)
+    for _ in range(2):
+        await hall.open_door()
+    stored = [body for (body,) in rows(hall.directory / "hall.db", "SELECT body FROM log ORDER BY position")]
+    with (books / "records").open("ab") as records:
+        # Between the append and the state: one record of the page whole, the next cut.
+        records.write(stored[2] + b"\n" + stored[3][:100])
+    code, told = await pull(hall, books)
+    assert code == 0, told
+    assert (books / "records").read_bytes().splitlines() == stored
+    assert confirmed(hall) == [(4,)]
+
+
 async def test_a_hash_that_differs_stops_it_and_moves_nothing(hall: Hall, tmp_path: Path) -> None:
     books = tmp_path / "books"
     await two_records(hall, books)
