@@ -271,9 +271,10 @@ def _together(last: Mapping[MeterKey, Last], readings: Sequence[Reading], eviden
             return "ram_clear"
         if all(vote.could_wrap for vote in fallen) and (stands or not any(vote.doubtful for vote in votes)):
             return "undecided"
-    if stands:
-        return "nothing"
     doubts = [vote for vote in votes if vote.doubtful]
+    if stands and not (any(vote.unusual for vote in votes) and any(vote.fell for vote in doubts)):
+        return "nothing"
+    # One lost its value and another rose as play alone does not: another machine, though a meter of it may stand by chance.
     if not doubts:
         return "nothing"
     return "open" if all(vote.confirmed for vote in doubts) else "held"
@@ -307,6 +308,8 @@ class _Vote(NamedTuple):
     "Neither play nor a wrap within the pace of play explains it."
     confirmed: bool
     "And it is no passing bad read."
+    unusual: bool = False
+    "It rose by more than play alone brings, within what one huge win or transfer would."
 
 
 def _votes(last: Mapping[MeterKey, Last], readings: Sequence[Reading], evidence: SnapshotEvidence) -> list[_Vote]:
@@ -355,6 +358,7 @@ def _vote(known: Last, new: Reading, evidence: SnapshotEvidence) -> _Vote:
         could_regrow=regrows,
         doubtful=late or not (explained or twice),
         confirmed=late or _confirmed(known, new, evidence),
+        unusual=verdict.delta is not None and verdict.delta > usual,
     )
 
 

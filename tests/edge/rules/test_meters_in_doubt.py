@@ -82,6 +82,15 @@ def test_a_meter_that_stands_where_it_stood_proves_the_memory_and_the_others_are
     assert verdicts == [("delta", 100), ("corrupt_read", None), ("equal", 0), ("delta", 2)]
 
 
+def test_another_machine_of_which_one_meter_stands_where_the_old_one_stood_is_not_counted():
+    """By chance it was paid 24,000 too. One fell, and others rose as only one huge win or transfer could let them."""
+    machine = Machine(m00=566_840, m01=515_759, m02=469_580, m03=24_000, m05=28_342, m40=716)
+    other = {"m00": 6_000_000, "m01": 5_400_000, "m02": 0, "m03": 24_000, "m05": 40_000, "m40": 1_000}
+    assert machine.read(**other) == [("corrupt_read", None)] * 6
+    later = machine.read(**{name: value + 1 for name, value in other.items()})
+    assert {kind for kind, _ in later} == {"ambiguous"}
+
+
 def test_in_an_incoherent_snapshot_a_standing_meter_proves_nothing_of_those_read_after_it():
     """Cleared between two of its meters: 0B was at 99,949,337 and would pass for a rollover by 50,666."""
     before = {"m00": 8_000, "m01": 700, "m05": 50, "m0B": 99_949_337}
