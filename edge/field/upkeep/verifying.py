@@ -71,7 +71,7 @@ class Verifying:
             child = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "edge.jobs.verify", str(self._database), stdout=asyncio.subprocess.PIPE
             )
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # no new process, or no thread to wait for it: not tonight
             log.warning("the check of the whole log could not be started", error=str(error))
             return
         try:
