@@ -53,7 +53,7 @@ def rewind(
 
 @consumer.command(name="set-aside")
 @click.argument("name")
-@click.argument("sequence", type=click.IntRange(1, 2**53))
+@click.argument("sequence", type=click.IntRange(1, 2**53 - 1))
 @click.option("--comment", required=True, help="Why central cannot take it; stands in the log.")
 @asks_box
 def set_aside(box: Box, as_json: bool, name: str, sequence: int, comment: str) -> None:

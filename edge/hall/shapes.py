@@ -14,7 +14,7 @@ Schema: TypeAlias = Mapping[str, Json]
 Check: TypeAlias = Callable[[object], str | None]
 "None: fits; otherwise what is wrong, as the end of a sentence."
 
-INT_MAX = 2**53
+INT_MAX = 2**53 - 1
 "Integers beyond this are not the same number in every reader of JSON."
 
 
@@ -189,7 +189,7 @@ def _check_json(value: object) -> str | None:
     if value is None or isinstance(value, bool | str):
         return None
     if isinstance(value, int):
-        return None if -INT_MAX <= value <= INT_MAX else f"{value} is beyond 2^53"
+        return None if -INT_MAX <= value <= INT_MAX else f"{value} is beyond 2^53 - 1"
     if isinstance(value, Mapping):
         if not all(isinstance(name, str) for name in value):
             return "has a member whose name is not a string"

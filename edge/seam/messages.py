@@ -26,7 +26,7 @@ TRACE_PART = 500
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,59}$")]
 Words = Annotated[str, StringConstraints(max_length=2000)]
-Id = Annotated[int, Field(ge=0, le=2**53)]
+Id = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Hex = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2}){0,4096}$")]
 
 
@@ -38,7 +38,7 @@ class Cursor(_Shape):
     """How far a reader is: the last record included, and the chain value there. Sequence 0: nothing yet."""
 
     streamid: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-    sequence: Annotated[int, Field(ge=0, le=2**53)]
+    sequence: Annotated[int, Field(ge=0, le=2**53 - 1)]
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -88,7 +88,7 @@ class SetAside(_Shape):
     type: Literal["set-aside"] = "set-aside"
     id: Id = 0
     consumer: Name
-    sequence: Annotated[int, Field(ge=1, le=2**53)]
+    sequence: Annotated[int, Field(ge=1, le=2**53 - 1)]
     principal: Annotated[str, StringConstraints(min_length=1, max_length=120)]
     comment: Annotated[str, StringConstraints(min_length=1, max_length=400)]
 

@@ -100,7 +100,7 @@ _REPORT: Mapping[int, Answer] = {
 _AFTER: Shape = {
     "description": "after this sequence of streamid; oldest: all that is here; now: only what comes; left out: after what "
     "the consumer has confirmed",
-    "oneOf": [{"type": "integer", "minimum": 0, "maximum": 2**53}, {"type": "string", "enum": ["oldest", "now"]}],
+    "oneOf": [{"type": "integer", "minimum": 0, "maximum": 2**53 - 1}, {"type": "string", "enum": ["oldest", "now"]}],
 }
 _WAIT = whole(0, int(WAIT_MAX_S), "seconds that an empty answer is held back for the next record", 0)
 _CURSOR_REFUSED = ("epoch-changed", "cursor-expired", "chain-mismatch", "ack-beyond-head", "not-found")

@@ -17,7 +17,7 @@ class CursorIn(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     streamid: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
-    sequence: Annotated[int, Field(ge=0, le=2**53)]
+    sequence: Annotated[int, Field(ge=0, le=2**53 - 1)]
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -35,7 +35,7 @@ class SetAsideIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    sequence: Annotated[int, Field(ge=1, le=2**53)]
+    sequence: Annotated[int, Field(ge=1, le=2**53 - 1)]
     comment: Annotated[str, StringConstraints(min_length=1, max_length=400)]
 
 

@@ -201,7 +201,7 @@ _REWIND = closed(
 )
 _SET_ASIDE = closed(
     {
-        "sequence": {"type": "integer", "minimum": 1, "maximum": 2**53},
+        "sequence": {"type": "integer", "minimum": 1, "maximum": 2**53 - 1},
         "comment": {"type": "string", "minLength": 1, "maxLength": 400},
     }
 )

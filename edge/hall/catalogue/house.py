@@ -112,7 +112,7 @@ GATEWAY_KINDS: tuple[EventKind, ...] = (
         },
         priority="low"),
     own("gateway.clock.stepped", "Clock stepped", "The clock jumped by {offset_ms} ms", "system",
-        {"offset_ms": integer(-(2**53), about="forward is positive"), "clock": _QUALITY},
+        {"offset_ms": integer(-(2**53 - 1), about="forward is positive"), "clock": _QUALITY},
         priority="high", live="system"),
     own("gateway.clock.quality", "Clock quality", "The clock is {clock}", "system",
         {"clock": _QUALITY, "before": _QUALITY},

@@ -218,7 +218,7 @@ def _after(request: Request) -> After:
     text = request.query_params.get("after")
     if text is None or text == "oldest" or text == "now":
         return text  # type: ignore[return-value] # the two words, or none
-    return number(request, "after", least=0, most=2**53, default=0)
+    return number(request, "after", least=0, most=2**53 - 1, default=0)
 
 
 def _quality(front: Front) -> str:
