@@ -11,13 +11,16 @@ SLICE = 1000
 "Records read at once: a few milliseconds, so no reader holds the WAL back."
 
 
-def verify_chain(conn: Reader, first: int = 1, last: int | None = None) -> int:
-    """Check positions ``first`` to ``last`` (None: the head) of the log; returns how many records were checked.
+def verify_chain(conn: Reader, first: int | None = None, last: int | None = None) -> int:
+    """Check positions ``first`` to ``last`` of the log; returns how many records were checked.
 
-    The record before ``first`` gives the value to start from, or the beginning of an epoch does. Raises ChainBroken
-    with the position of the first record that was changed or is missing.
+    ``first`` None: from the first that was not released by age; ``last`` None: to the head. The value to start from is
+    that of the record before, of the release, or of the beginning of an epoch. Raises ChainBroken with the position of
+    the first record that was changed or is missing.
     """
     epochs = outbox.epochs(conn)
+    if first is None:
+        first = outbox.released_through(conn) + 1
     end = epochs[-1].last_position if last is None else last
     checked = 0
     for epoch in epochs:

@@ -33,6 +33,7 @@ from sync.places import (
     oldest_place,
     position_of,
     read_end,
+    released_through,
     released_to,
     resolve,
     resolve_in,
@@ -41,7 +42,7 @@ from sync.places import (
 __all__ = [
     "Advanced", "Consumer", "Draft", "Epoch", "Live", "Page", "advance", "append", "before_oldest", "consumers",
     "cursor_at", "cursor_of", "depth", "ensure_consumers", "epochs", "head", "live_after", "live_newest", "oldest",
-    "open_epoch", "page", "position_of", "read_end", "released_to", "resolve",
+    "open_epoch", "page", "position_of", "read_end", "released_through", "released_to", "resolve",
 ]  # fmt: skip
 
 PAGE_EVENTS = 200

@@ -58,6 +58,12 @@ def before_oldest(conn: Reader) -> int:
     return oldest_place(conn)[0]
 
 
+def released_through(conn: Reader) -> int:
+    """Nothing up to this position is in the log any more: retention has let go of it. 0: of nothing yet."""
+    row = conn.execute("SELECT through FROM log_release").fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def epochs(conn: Reader) -> list[Epoch]:
     """All epochs, oldest first. Raises NotMigrated if there is none."""
     rows = conn.execute("SELECT epoch, stream_id, first_position FROM epochs ORDER BY epoch").fetchall()

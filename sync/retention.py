@@ -127,14 +127,32 @@ def held(conn: Reader, older_than: datetime) -> Held | None:
     return Held(slowest.name, slowest.moved_at, recorded)
 
 
-def verify_kept(conn: Reader) -> int:
-    """Does every kept record fit its own chain value? Returns how many were checked; raises ChainBroken."""
+def newest_kept(conn: Reader, count: int) -> int:
+    """Position from which on the newest so many kept records stand (1 or more of them); 0: there are no more than that."""
+    row = conn.execute("SELECT position FROM kept ORDER BY position DESC LIMIT 1 OFFSET ?", (count - 1,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def kept_slice(conn: Reader, first: int) -> int | None:
+    """The last position of the slice of kept records that begins at ``first``; None: there are none from there on."""
+    last: int | None = conn.execute(
+        "SELECT max(position) FROM (SELECT position FROM kept WHERE position >= ? ORDER BY position LIMIT ?)",
+        (first, SLICE),
+    ).fetchone()[0]
+    return last
+
+
+def verify_kept(conn: Reader, first: int = 1, last: int | None = None) -> int:
+    """Does each record kept from position ``first`` to ``last`` (None: all from there) fit its own chain value?
+
+    Returns how many were checked; raises ChainBroken.
+    """
     all_epochs = epochs(conn)
-    checked, after = 0, 0
+    checked, after = 0, first - 1
     while True:
         rows = conn.execute(
-            "SELECT position, body, chain, before FROM kept WHERE position > ? ORDER BY position LIMIT ?",
-            (after, SLICE),
+            "SELECT position, body, chain, before FROM kept WHERE position > ? AND position <= ? ORDER BY position LIMIT ?",
+            (after, (1 << 62) if last is None else last, SLICE),
         ).fetchall()
         for position, body, chain, before in rows:
             here = epoch_of(all_epochs, position)

@@ -15,7 +15,7 @@ from pathlib import Path
 from edge.field.laststop import FAILED, refuses_writing
 from edge.field.verdicts import Finding
 from edge.store import checkpoints
-from sync import outbox
+from sync import outbox, retention
 from sync.chain_check import verify_chain
 from sync.db import Reader
 from sync.errors import ChainBroken
@@ -27,7 +27,7 @@ QUICK_BYTES = 200 << 20
 "A smaller file is read whole at each start."
 QUICK_WITHIN_S = 1800.0
 UNSIGNED = 10_000
-"Records checked where no checkpoint says from where on."
+"Records checked where no checkpoint says from where on; and of those that are kept beside the log."
 
 _DAMAGED, _READ_ONLY, _UNREADABLE = frozenset({11, 26}), frozenset({8}), frozenset({10})
 "SQLite's CORRUPT and NOTADB, READONLY, IOERR."
@@ -92,20 +92,23 @@ def _differences(here: Mapping[str, str], wanted: Mapping[str, str]) -> list[str
 
 
 def broken_tail(conn: Reader) -> Finding | None:
-    """From the last signed checkpoint to the head: signature, chain there, and every link after it.
+    """From the last signed checkpoint to the head: signature, chain there, and every link after it; of what is kept
+    beside the log the newest records.
 
     Raises ChainBroken, sqlite3.Error.
     """
     signed = checkpoints.newest(conn)
     newest = outbox.epochs(conn)[-1].last_position
     if signed is None:
-        oldest = conn.execute("SELECT coalesce(min(position), 1) FROM log").fetchone()[0]
-        verify_chain(conn, max(oldest + 1 if oldest > 1 else 1, newest - UNSIGNED))
-        return None
-    fault = checkpoints.fault_of(conn, signed, newest)
-    if fault is not None:
-        return damaged(fault[1], position=fault[0])
-    verify_chain(conn, signed.position + 1)
+        first = newest - UNSIGNED
+    else:
+        fault = checkpoints.fault_of(conn, signed, newest)
+        if fault is not None:
+            return damaged(fault[1], position=fault[0])
+        first = signed.position + 1
+    # What was released may reach beyond the checkpoint: a signed record leaves by age as any other does.
+    verify_chain(conn, max(first, outbox.released_through(conn) + 1))
+    retention.verify_kept(conn, retention.newest_kept(conn, UNSIGNED))
     return None
 
 

@@ -1,4 +1,5 @@
-"""``hall-edge check``: is the database sound? Every page, the tables of this version, every link of the log's chain.
+"""``hall-edge check``: is the database sound? Every page, the tables of this version, every link of the log's chain,
+and each record that is kept beside it.
 
 Only reads, in slices: it may run beside the field, in safe mode, or on a box where nothing runs.
 """
@@ -18,7 +19,7 @@ from sync.chain_check import verify_chain
 from sync.db import Database, Reader
 from sync.errors import StoreError
 from sync.migrate import applied_steps, expected, schema_of
-from sync.places import before_oldest
+from sync.retention import verify_kept
 
 
 class Answer(NamedTuple):
@@ -38,8 +39,11 @@ def check(database: Path) -> Iterator[Answer]:
     with closing(Database(database).open_reader()) as reader:
         yield _asked("tables", lambda: _tables(reader))
         checked: list[int] = []
-        answer = _asked("chain", lambda: checked.append(verify_chain(reader, before_oldest(reader) + 1)))
+        answer = _asked("chain", lambda: checked.append(verify_chain(reader)))
         yield answer._replace(told=f"{checked[0]} records") if checked else answer
+        beside: list[int] = []
+        answer = _asked("kept", lambda: beside.append(verify_kept(reader)))
+        yield answer._replace(told=f"{beside[0]} records beside the log") if beside else answer
 
 
 def _asked(question: str, ask) -> Answer:  # type: ignore[no-untyped-def]  # any question: what is wrong, or None

@@ -19,8 +19,8 @@ from sync.chain_check import verify_chain
 from sync.db import Database, Reader
 from sync.errors import SyncError
 from sync.log import Head
-from sync.outbox import before_oldest
 from sync.places import read_end
+from sync.retention import verify_kept
 
 Schema = list[tuple[str, str, str, str | None]]
 
@@ -31,7 +31,7 @@ class Sound(NamedTuple):
     head: Head
     schema_sha256: str
     records: int
-    "Records whose chain was checked: all that are here."
+    "Records whose chain was checked: all that are here, in the log and kept beside it."
 
 
 def copy_online(database: Path, copy: Path) -> None:
@@ -79,7 +79,11 @@ def examine(conn: Reader) -> Sound:
         damage = conn.execute("PRAGMA quick_check(1)").fetchone()[0]
         if damage != "ok":
             raise CopyDamaged(f"Its pages are damaged: {str(damage)[:200]}.", damage=str(damage)[:200])
-        records = verify_chain(conn, before_oldest(conn) + 1)
-        return Sound(read_end(conn).head, hash_of(schema_of(conn)), records)
+        schema = schema_of(conn)
+        records = verify_chain(conn)
+        # A backup of an early version keeps nothing beside its log.
+        if any((kind, name) == ("table", "kept") for kind, name, _, _ in schema):
+            records += verify_kept(conn)
+        return Sound(read_end(conn).head, hash_of(schema), records)
     except (SyncError, sqlite3.Error) as error:
         raise CopyDamaged(f"The log in it does not hold: {error}", cause=type(error).__name__) from error

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sync.envelope import chain_next, chain_start
+from sync.errors import ChainBroken
 from sync.places import Epoch, epoch_of
+from sync.retention import verify_kept
 
 _SLICE = 1000
 
@@ -75,6 +77,23 @@ def keep_the_last(
         (kept.first - 1, None if at_start else kept.before),
     )
     return kept
+
+
+def drop_unproved(conn: sqlite3.Connection, log: Piece) -> int:
+    """Take out of ``kept`` what does not fit its own chain value or stands in the log still; how many they were.
+
+    In the caller's transaction; the guards of the tables must be off.
+    """
+    gone = conn.execute("DELETE FROM kept WHERE position >= ?", (log.first,)).rowcount
+    first = 1
+    while True:
+        try:
+            verify_kept(conn, first)
+        except ChainBroken as broken:
+            conn.execute("DELETE FROM kept WHERE position = ?", (broken.position,))
+            gone, first = gone + 1, broken.position
+        else:
+            return gone
 
 
 def _records(conn: sqlite3.Connection):  # type: ignore[no-untyped-def]  # rows of SQLite have no types to tell

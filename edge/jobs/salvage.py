@@ -22,13 +22,14 @@ import orjson
 from edge import exit_codes
 from edge.jobs import places
 from edge.jobs.errors import BackupError, NoRoom
-from edge.jobs.pieces import Piece, keep_the_last, pieces
+from edge.jobs.pieces import Piece, drop_unproved, keep_the_last, pieces
 from edge.jobs.tolerant import Gap, copy_with_holes, rows_of
 from edge.store.migrations import MIGRATIONS as HALL
 from sync.chain_check import verify_chain
 from sync.db import Database
 from sync.migrate import migrate
 from sync.places import Epoch, epochs
+from sync.retention import verify_kept
 
 COPY = "damaged-copy"
 REPORT = "salvage.json"
@@ -84,7 +85,8 @@ def salvage(database: Path, to: Path, *, now: Callable[[], datetime] = lambda: d
         conn.isolation_level = None
         saved = _move(source, conn, to / RECORDS, unreadable)
     with closing(Database(target).open_reader()) as reader:
-        verify_chain(reader, saved.kept.first)
+        verify_chain(reader)
+        verify_kept(reader)
         damage = reader.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if damage != "ok":
             raise Unsalvageable(f"The new file does not pass its own check: {damage}.")
@@ -125,6 +127,7 @@ def _move(source: sqlite3.Connection, conn: sqlite3.Connection, beside: Path, un
     kept = keep_the_last(conn, found, release, beside)
     _fit_consumers(conn, known, kept)
     _fit_checkpoints(conn, kept)
+    refused["kept"] = refused.get("kept", 0) + drop_unproved(conn, kept)
     for _, sql in guards:
         conn.execute(sql)
     conn.execute("COMMIT")

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from edge import exit_codes
 from edge.store import checkpoints
-from sync import outbox
+from sync import outbox, retention
 from sync.chain_check import SLICE, verify_chain
 from sync.db import Database, Reader
 from sync.errors import ChainBroken
@@ -26,8 +26,8 @@ from sync.errors import ChainBroken
 PAUSE_S = 0.005
 "Between two slices: whoever works gets the disk."
 FAULTS_MAX = 20
-IN_SLICES = frozenset({"log"})
-"Tables that are too large for one statement; the chain reads all of them."
+IN_SLICES = frozenset({"log", "kept"})
+"Tables that are too large for one statement; their chain values read all of them."
 
 
 class Fault(NamedTuple):
@@ -39,7 +39,7 @@ class Fault(NamedTuple):
 
 def faults(conn: Reader, *, pause_s: float = PAUSE_S) -> Iterator[Fault]:
     """All that does not hold, the log first. A part that cannot be read at all is one fault."""
-    for part in (_log, _checkpoints, _consumers, _tables):
+    for part in (_log, _kept, _checkpoints, _consumers, _tables):
         try:
             yield from part(conn, pause_s)
         except sqlite3.DatabaseError as error:
@@ -47,16 +47,16 @@ def faults(conn: Reader, *, pause_s: float = PAUSE_S) -> Iterator[Fault]:
 
 
 def _log(conn: Reader, pause_s: float) -> Iterator[Fault]:
-    start, last = _first(conn), outbox.epochs(conn)[-1].last_position
+    start, last = outbox.released_through(conn) + 1, outbox.epochs(conn)[-1].last_position
     while start <= last:
         stop = min(start + SLICE - 1, last)
         try:
             verify_chain(conn, start, stop)
             start = stop + 1
         except ChainBroken as broken:
-            first = _first(conn)
-            if broken.position < first:
-                start = first  # it left by age while we read
+            through = outbox.released_through(conn)
+            if broken.position <= through:
+                start = through + 1  # it left by age while we read
                 continue
             yield Fault(str(broken), broken.position)
             # From here on by what stands there, to find what else is wrong.
@@ -72,13 +72,16 @@ def _log(conn: Reader, pause_s: float) -> Iterator[Fault]:
         time.sleep(pause_s)
 
 
-def _first(conn: Reader) -> int:
-    """The first record that can be checked: one whose chain value before is known."""
-    oldest = conn.execute("SELECT min(position) FROM log").fetchone()[0]
-    through = conn.execute("SELECT through FROM log_release").fetchone()[0]
-    if oldest is None or oldest == 1 or through == oldest - 1:
-        return int(oldest or 1)
-    return int(oldest) + 1
+def _kept(conn: Reader, pause_s: float) -> Iterator[Fault]:
+    start = 1
+    while (stop := retention.kept_slice(conn, start)) is not None:
+        try:
+            retention.verify_kept(conn, start, stop)
+            start = stop + 1
+        except ChainBroken as broken:
+            yield Fault(str(broken), broken.position)
+            start = broken.position + 1
+        time.sleep(pause_s)
 
 
 def _checkpoints(conn: Reader, pause_s: float) -> Iterator[Fault]:

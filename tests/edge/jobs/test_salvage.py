@@ -143,7 +143,7 @@ def test_st_5_the_whole_way_safe_mode_check_salvage_put_back_and_a_new_epoch(boo
     config = str(tmp_path / "config.toml")
 
     assert {answer.question: answer.wrong is None for answer in check(books)} == {
-        "pages": False, "tables": True, "chain": False,
+        "pages": False, "tables": True, "chain": False, "kept": True,
     }  # fmt: skip
     checked = hallctl("store", "check", "--config", config)
     assert checked.returncode == 1
