@@ -28,6 +28,8 @@ HEADERS_MAX = 64 << 10
 HEADERS_WITHIN_S = 10.0
 "From the first byte of a request, or from the connection, to the end of its headers."
 KEEP_ALIVE_S = 30
+READ_WITHIN_S = 30.0
+"Whoever takes nothing for so long, while something waits for it, is let go: 64 who sleep would keep everybody else out."
 CONNECTIONS_MAX = 64
 "Per listener; above it a new request gets 503."
 GRACE_S = 1
@@ -55,20 +57,24 @@ class Server(uvicorn.Server):
 
 
 class Bounded(HttpToolsProtocol):
-    """HTTP/1.1 with a limit for headers, in bytes and in time: uvicorn has none with httptools."""
+    """HTTP/1.1 with limits for headers, in bytes and in time, and for who does not read: uvicorn has none with httptools."""
 
     _header_bytes = 0
     _in_headers = True
     _patience: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn does
         """Start the clock for the first request."""
         super().connection_made(transport)
+        # Whatever the kernel does not take at once is noticed; uvicorn then writes no more until it is gone.
+        transport.set_write_buffer_limits(high=1, low=0)
         self._wait_for_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the clock."""
+        """Forget the clocks."""
         self._stop_waiting()
+        self._stop_watching()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -91,6 +97,32 @@ class Bounded(HttpToolsProtocol):
         self._in_headers = False
         self._stop_waiting()
         super().on_headers_complete()
+
+    def pause_writing(self) -> None:
+        """Something waits for the reader: it must take some of it, however slowly."""
+        super().pause_writing()
+        self._watch(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """It has taken all of it."""
+        self._stop_watching()
+        super().resume_writing()
+
+    def _watch(self, waits: int) -> None:
+        self._stop_watching()
+        self._unread = asyncio.get_running_loop().call_later(READ_WITHIN_S, self._look, waits)
+
+    def _look(self, waited: int) -> None:
+        waits = self.transport.get_write_buffer_size()
+        if waits < waited:
+            self._watch(waits)
+        else:
+            self.transport.abort()
+
+    def _stop_watching(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _wait_for_headers(self) -> None:
         self._stop_waiting()
