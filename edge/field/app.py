@@ -26,6 +26,7 @@ from edge.field.coldstart import Books, SecondField, open_books
 from edge.field.commands.dispatch import CommandKey, Dispatch
 from edge.field.desk import Desk
 from edge.field.found import Found
+from edge.field.incidents import incident
 from edge.field.journal import Journal
 from edge.field.keeping import Keeping
 from edge.field.laststop import Failure, forget_failure, note_failure, read_failure
@@ -33,16 +34,17 @@ from edge.field.openers import opener
 from edge.field.page import Watch
 from edge.field.pollers import exact
 from edge.field.pollers.hearing import Habits, Hearing
-from edge.field.pollers.sas import SasPoller, Wire
-from edge.field.pollers.supervisor import Supervisor, not_open
+from edge.field.pollers.sas import SasPoller
+from edge.field.pollers.supervisor import Supervisor
 from edge.field.registry import Registry, balance_rules, prepare
 from edge.field.rounds import Rounds
 from edge.field.safe import SafeField
+from edge.field.seating import seat_all
 from edge.field.upkeep import Upkeep
 from edge.field.upkeep.ballast import make_way
 from edge.field.upkeep.bus import Lines
 from edge.field.upkeep.guarded import Guarded
-from edge.field.upkeep.guards import Guards, incident
+from edge.field.upkeep.guards import Guards
 from edge.field.upkeep.inbox import Forgetting
 from edge.field.upkeep.retention import Retention
 from edge.field.upkeep.room import Room, quota_pages
@@ -58,8 +60,6 @@ from edge.rules.gaming_day import GamingDays
 from edge.rules.meters import Pace
 from edge.seam.server import SeamServer
 from edge.store.markers import mark_clean
-from protocols.sas.host import Host, Start
-from protocols.sas.rules import LineRules
 from sync import inbox
 from sync.db import PAGES_MAX, Database, Transaction
 from sync.errors import StorageFatal, StorageFull, StoreError
@@ -170,7 +170,9 @@ class Field:
         self.hearing.poller = self.poller
         self.supervisor = Supervisor(self.poller, self.hearing, self.journal, self.board, self.clock)
         self._build_room()
-        unclean = self._build_lines()
+        unclean = seat_all(
+            self.settings, self.registry, self.hearing, self.supervisor, self.board, self.clock.monotonic()
+        )
         self.dispatch = Dispatch(
             gateway=settings.gateway.id,
             hearing=self.hearing,
@@ -185,15 +187,14 @@ class Field:
             snapshot_codes=habits.snapshot_codes,
             hall_time=habits.hall_time,
             read_within_s=float(settings.polling.read_within_s),
+            no_room=self.room.shedding.refuses,
         )
         self.guarded = Guarded(self.books.directory, after=settings.gateway.guarded_after_starts, dispatch=self.dispatch,
                                board=self.board, clock=self.clock)  # fmt: skip
         with contextlib.closing(Database(self.books.database).open_reader()) as reader:
             self.dispatch.resume(self.guarded.may_go_on(inbox.open_commands(reader)))
         self._tell_started(unclean)
-        answers = Answers(
-            self.journal, self.writer, self.dispatch, self.poller, self.supervisor, subject=self._subject
-        )
+        answers = Answers(self.journal, self.writer, self.dispatch, self.poller, self.supervisor, subject=self._subject)
         answers.scanning.openers = {line.name: opener(line) for line in settings.lines if line.is_sas and line.enabled}
         socket = Path(settings.gateway.run_directory) / "field.sock"
         self.seam = SeamServer(socket, answers, self.board, _version(), on_bug=_note_bug)
@@ -263,64 +264,6 @@ class Field:
             ),
         )
 
-    def _build_lines(self) -> list[str]:
-        """A host for each SAS line that has machines. Returns the lines that stay silent first (rule 11)."""
-        now = self.clock.monotonic()
-        unclean: list[str] = []
-        lines = [line for line in self.settings.lines if line.is_sas and line.enabled]
-        for place, line in enumerate(lines):
-            here = [machine for machine in self.registry.egms if machine.line == line.name]
-            self.board.update_line(line.name, label=line.label, url=line.url, assets=[m.asset for m in here])
-            if not here:
-                continue
-            clean = line.name in self.registry.clean_lines
-            if not clean:
-                unclean.append(line.name)
-            rules = LineRules(
-                poll_interval_s=max(0.040, line.poll_ms / 1000),
-                reply_within_s=line.reply_within_ms / 1000,
-                silence_s=line.silence_ms / 1000,
-                after_three_tries=line.after_three_tries,
-                confirm=line.confirm,
-                greet=True,
-                # Each line a slightly other period: lines that fell due together drift apart again, no tick stays crowded.
-                phase_slack_s=0.001 + 0.002 * (place * 618 % 1000) / 1000,
-            )
-            start = Start.CLEAN if clean else Start.UNCLEAN
-            opens_at = now + (rules.clean_pause_s if clean else rules.silence_s)
-            host = Host(
-                [machine.address for machine in here],
-                rules,
-                now=now,
-                start=start,
-                # Spread over the period, or all lines would want their first poll in one tick.
-                first_poll_at=opens_at + rules.poll_interval_s * place / len(lines),
-                last_exceptions={m.address: self.registry.last_exceptions.get(m.asset) for m in here},
-            )
-            wire = Wire(line.name, not_open(line.name), host)
-            for machine in here:
-                self.hearing.seat(
-                    machine,
-                    wire,
-                    handpay_open=machine.asset in self.registry.handpays_open,
-                    unsupported_polls=self.registry.unsupported_polls.get(machine.asset, ()),
-                    meters_read=self.registry.meters_read.get(machine.asset, ()),
-                )
-                self.board.add_egm(
-                    machine.asset,
-                    line=machine.line,
-                    address=machine.address,
-                    location=machine.location,
-                    label=machine.label,
-                    serial=machine.identity.serial,
-                    game_id=machine.identity.game_id,
-                    generation=machine.generation,
-                    review=self.registry.reviews_open.get(machine.asset, 0),
-                )
-            assets = [machine.asset for machine in here]
-            self.supervisor.add(wire, opener(line), assets, deaf_after_s=line.deaf_after_s)
-        return unclean
-
     def _tell_started(self, unclean: list[str]) -> None:
         last = "first" if self.registry.first_run else "unclean" if unclean else "clean"
         data: dict[str, Json] = {
@@ -336,7 +279,7 @@ class Field:
         if failure is not None:
             what: dict[str, Json] = {"text": failure.text, "at": failure.at}
             self.journal.record(
-                [incident(failure.slug, what, self._subject, self.clock)],
+                [incident(failure.slug, what, subject=self._subject, at=self.clock.wall())],
                 lambda _written, error: None if error else forget_failure(self.books.directory),
             )
         self.board.update_gateway(

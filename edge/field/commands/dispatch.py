@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from edge.clock import Clock, stamp
+from edge.clock import Clock, clock_allows_expiry, stamp
 from edge.field.commands import devices, meters
 from edge.field.desk import QUEUE_MAX, CommandRef, Desk, DeskFull, Slip
 from edge.field.found import CommandEnded, Found
@@ -81,6 +81,7 @@ class Dispatch:
         snapshot_codes: tuple[int, ...],
         hall_time: Callable[[], datetime],
         read_within_s: float = 150.0,
+        no_room: Callable[[str], bool] = lambda _kind: False,
     ) -> None:
         self._gateway = gateway
         self._hearing = hearing
@@ -89,6 +90,7 @@ class Dispatch:
         self._record = record
         self._clock = clock
         self._keys = keys
+        self._no_room = no_room
         self._read_within = timedelta(seconds=read_within_s)
         self._entering: Counter[int] = Counter()
         "By asset: commands on their way into the inbox. They count as open, or all of one instant would pass the bound."
@@ -130,7 +132,7 @@ class Dispatch:
             return Admitted(status=error.slug, text=str(error))
         slip = self._slip(command, order) if isinstance(order, Order) else None
         # Told by the inbox, which knows first whether this very command was here before: that one gets its result.
-        bar = None if slip is None else self._speaks_against(slip)
+        bar = _NO_ROOM if self._no_room(command.kind) else None if slip is None else self._speaks_against(slip)
         now, trusted = self._clock.wall(), self._trusted
         if slip is not None:
             self._entering[slip.request.asset] += 1
@@ -201,8 +203,8 @@ class Dispatch:
 
     @property
     def _trusted(self) -> bool:
-        """May anything come to its end because of what the clock says?"""
-        return self._clock.quality() != "untrusted"
+        """Asked anew each time: a clock may lose its source at any moment."""
+        return clock_allows_expiry(self._clock.quality())
 
     def _speaks_against(self, slip: Slip) -> tuple[str, str] | None:
         """Code and sentence of what the house has against a new command; None: nothing."""
@@ -332,6 +334,10 @@ def _refused(command: Command, status: str, text: str) -> Admitted:
     return Admitted(status=status, command_id=command.command_id, text=text)
 
 
+_NO_ROOM = (
+    "room-critical",
+    "The disk has too little room for a command that moves money. Send it again when there is.",
+)
 _TEXTS: Mapping[str, str] = {
     "repeated": "This command was here before; nothing was done again.",
     "conflict": "This command id was used before with another content. Nothing was done.",

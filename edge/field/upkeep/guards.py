@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from edge.board import Board
 from edge.clock import Clock
+from edge.field.incidents import incident
 from edge.field.laststop import refuses_writing
 from edge.hall.events import Fact
-from edge.hall.shapes import Json
-from edge.health.conditions import condition, told
 from sync.db import WAL_LIMIT, Transaction
 from sync.errors import DatabaseReplaced, StorageFatal
 from sync.writer import Writer
@@ -103,16 +102,8 @@ class Guards:
         # In steps: every byte more would be a change for every open page.
         self._board.update_gateway(wal_bytes=size if size > self._wal_limit else size >> 20 << 20)
         if size > self._wal_limit and not self.wal_large:
-            self._record([incident("wal-large", {"bytes": size}, self._subject, self._clock)])
+            self._record([incident("wal-large", {"bytes": size}, subject=self._subject, at=self._clock.wall())])
         self.wal_large = size > self._wal_limit
-
-
-def incident(slug: str, facts: Mapping[str, Json], subject: str, clock: Clock) -> Fact:
-    """A condition of the table as the event that tells it."""
-    row = condition(slug)
-    text, _ = told(row, facts)
-    data: dict[str, Json] = {"code": row.code, "slug": slug, "text": text, "facts": dict(facts)}
-    return Fact("hall.gateway.incident.v1", subject, clock.wall(), data)
 
 
 def _handle(path: Path) -> int:

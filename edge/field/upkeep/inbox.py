@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from edge.clock import Clock
+from edge.clock import Clock, clock_allows_expiry
 from sync import inbox
 from sync.db import Transaction
 from sync.errors import StorageFull
@@ -57,7 +57,7 @@ class Forgetting:
 async def prune_inbox(write: Write, clock: Clock, *, pause_s: float = PAUSE_S) -> int:
     """Forget what is over 400 days old; returns how many commands. Nothing while the clock is not believed."""
     forgotten = 0
-    while clock.quality() != "untrusted":
+    while clock_allows_expiry(clock.quality()):
         some = await write(lambda tx: _slice(tx, clock))
         forgotten += some
         if some < inbox.PRUNE_MAX:

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from edge.clock import Clock
+from edge.clock import Clock, clock_allows_expiry
 from edge.hall.events import is_money
 from sync import retention
 from sync.db import Transaction
@@ -55,7 +55,7 @@ class Retention:
 
         Full books are no fault here: deleting needs room too, so it is tried again when there is some.
         """
-        if self._clock.quality() == "untrusted":
+        if not clock_allows_expiry(self._clock.quality()):
             return 0
         now = self._clock.wall()
         try:

@@ -19,6 +19,7 @@ import structlog
 from edge.board import Board
 from edge.clock import Clock, stamp
 from edge.config.model import StoreSettings
+from edge.field.incidents import incident
 from edge.field.upkeep import ballast
 from edge.hall.events import Fact
 from edge.hall.shapes import Json
@@ -205,12 +206,9 @@ class Room:
         self._incident("disk-slow", {"commit_ms": round(slowest * 1000)})
 
     def _incident(self, slug: str, facts: dict[str, Json]) -> None:
-        row = condition(slug)
-        text, _ = told(row, facts)
         at = self._clock.wall()
-        log.warning(text, since=stamp(at), **facts)
-        data: dict[str, Json] = {"code": row.code, "slug": slug, "text": text, "facts": facts}
-        self._record([Fact("hall.gateway.incident.v1", self._subject, at, data)])
+        log.warning(told(condition(slug), facts)[0], since=stamp(at), **facts)
+        self._record([incident(slug, facts, subject=self._subject, at=at)])
 
 
 def _spare_pages(tx: Transaction) -> int:

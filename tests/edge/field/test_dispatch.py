@@ -14,6 +14,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.field.commands.dispatch import CommandKey, Via
+from edge.health.room import Level
+from edge.health.shedding import Shedding
 from edge.seam.messages import Admitted
 from sync import inbox
 from sync.commands import Command, encode, parse
@@ -252,6 +254,33 @@ async def test_all_machines_together_have_a_bound_too(hall: SmallHall, monkeypat
     assert (await admit(hall, command(hall, command_id="c-3"))).status == "inbox-full"
     await hall.go(20, lambda: len(endings(hall)) == 2)
     assert (await admit(hall, command(hall, command_id="c-3"))).status == "admitted"
+
+
+async def test_a_command_of_money_is_refused_while_room_is_critical_and_no_other(
+    hall: SmallHall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shedding = Shedding(hall.books.clock.monotonic)
+    hall.dispatch._no_room = shedding.refuses
+    monkeypatch.setattr("edge.health.shedding.MONEY_COMMANDS", frozenset({"egm.disable", "egm.meters.decide"}))
+    levels: tuple[Level, ...] = ("ok", "short", "critical", "full")
+    for number, level in enumerate(levels):
+        shedding.level = level
+        answers = [
+            (await admit(hall, command(hall, kind, f"{kind}-{number}"))).status
+            for kind in ("egm.disable", "egm.enable")
+        ]
+        assert answers == ["room-critical" if level in ("critical", "full") else "admitted", "admitted"]
+    # What was here before gets its answer whatever the room is; a decision needs no machine and is looked at all the same.
+    assert (await admit(hall, command(hall, "egm.disable", "egm.disable-0"))).status == "repeated"
+    decide = command(
+        hall, "egm.meters.decide", "d-1", body={"asset": 17, "review": 1, "choice": "none", "comment": "seen"}
+    )
+    assert hall.dispatch.orders["egm.meters.decide"].body(decide.body) is None
+    assert (await admit(hall, decide)).status == "room-critical"
+    shedding.level = "ok"
+    assert (await admit(hall, command(hall, "egm.disable", "egm.disable-3"))).status == "admitted", (
+        "nothing of it stayed"
+    )
 
 
 async def test_after_a_restart_an_open_command_is_done_and_only_once(tmp_path: Path) -> None:
