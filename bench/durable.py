@@ -28,8 +28,8 @@ DIRECTORY = Path(os.environ.get("HALL_EDGE_BENCH_DIRECTORY", "/var/tmp"))
 """On a disk, never a tmpfs: there fdatasync costs nothing and the ratio says nothing."""
 
 
-def _draft(number: int) -> Any:
-    """A door, as the field writes it."""
+def draft(number: int) -> Any:
+    """A door, as the field writes it: about 500 bytes in the log."""
     from sync.envelope import Draft
 
     return Draft(
@@ -45,7 +45,7 @@ def _draft(number: int) -> Any:
     )
 
 
-class _Books:
+class Books:
     """A store of its own for one run."""
 
     def __init__(self, directory: Path) -> None:
@@ -77,8 +77,7 @@ class _Books:
             done()
 
         for number in numbers:
-            draft = _draft(number)
-            self.writer.submit(partial(self._write_one, draft), settled)
+            self.writer.submit(partial(self._write_one, draft(number)), settled)
         self.writer.hurry()
 
     def _write_one(self, draft: Any, tx: Any) -> Any:
@@ -96,7 +95,7 @@ class _Books:
 def _through_the_writer(group: int) -> Callable[[Budget], Sample]:
     def run(budget: Budget) -> Sample:
         with tempfile.TemporaryDirectory(dir=DIRECTORY, prefix="hall-edge-bench-") as directory:
-            books = _Books(Path(directory))
+            books = Books(Path(directory))
             arrived = threading.Semaphore(0)
             facts = 0
             usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -125,7 +124,7 @@ def _bare_file(group: int) -> Callable[[Budget], Sample]:
     def run(budget: Budget) -> Sample:
         from sync.envelope import encode
 
-        _, _, body = encode(_draft(0), streamid="0" * 32, epoch=1, sequence=1, recordedat="2025-01-01T00:00:00.000000Z")
+        _, _, body = encode(draft(0), streamid="0" * 32, epoch=1, sequence=1, recordedat="2025-01-01T00:00:00.000000Z")
         lump = body * group
         with tempfile.TemporaryDirectory(dir=DIRECTORY, prefix="hall-edge-bench-") as directory:
             file = os.open(Path(directory, "floor"), os.O_RDWR | os.O_CREAT, 0o600)

@@ -66,7 +66,7 @@ def configuration(directory: Path, urls: list[str], *, period_s: float, port: in
         '[[consumer]]\nname = "central"',
         '[log]\nlevel = "warning"',
         f'[web]\nlisten = ["127.0.0.1:{port}"]',
-        f'[[key]]\nid = "bench"\nhmac = "{key_hmac}"\nscopes = ["status:read", "events:read", "egms:read"]',
+        f'[[key]]\nid = "bench"\nhmac = "{key_hmac}"\nscopes = ["status:read", "events:read", "events:ack", "egms:read"]',
     ]
     for place, url in enumerate(urls):
         tables.append(f'[[line]]\nname = "L{place}"\nurl = "{url}"\npoll_ms = {round(period_s * 1000)}')
@@ -126,8 +126,8 @@ def run_field(
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp", prefix="hall-edge-bench-")))
         canned = stack.enter_context(machines(lines, seed=seed, chance=chance, slow=period_s > FAST_S))
-        run = _write_configuration(directory, canned.urls, period_s)
-        process = stack.enter_context(_field(run))
+        run = write_configuration(directory, canned.urls, period_s)
+        process = stack.enter_context(field_process(run))
         status = stack.enter_context(contextlib.closing(_connected(run, process)))
         _wait_until_polling(canned, status, least_rate * lines / period_s)
         if beside is not None:
@@ -135,8 +135,8 @@ def run_field(
         heard_before, told_before = canned.counts(), status.ask()
         time.sleep(seconds)
         heard_after, told_after = canned.counts(), status.ask()
-        rss_mib = _resident_mib(process.pid)
-        _stop(process)
+        rss_mib = resident_mib(process.pid)
+        stop(process)
         heard = canned.counts()
         facts = _facts(run.database)
     polls = heard_after["general"] - heard_before["general"]
@@ -166,7 +166,7 @@ def run_field(
     }
 
 
-def _write_configuration(directory: Path, urls: list[str], period_s: float) -> FieldRun:
+def write_configuration(directory: Path, urls: list[str], period_s: float) -> FieldRun:
     config = directory / "config.toml"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -177,13 +177,13 @@ def _write_configuration(directory: Path, urls: list[str], period_s: float) -> F
     return FieldRun(directory, config, directory / "field.sock", directory / "hall.db", url, key.text)
 
 
-def _resident_mib(pid: int) -> float:
+def resident_mib(pid: int) -> float:
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
 @contextlib.contextmanager
-def _field(run: FieldRun) -> Iterator[subprocess.Popen[bytes]]:
+def field_process(run: FieldRun) -> Iterator[subprocess.Popen[bytes]]:
     errors = run.directory / "field.log"
     with errors.open("wb") as log:
         process = subprocess.Popen(
@@ -231,7 +231,7 @@ def _wait_until_polling(canned: Machines, status: FieldStatus, polls_per_s: floa
     raise WorkNotDone(f"the field does not reach its rate of {polls_per_s:.0f} polls a second: {canned.counts()}")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(10)

@@ -16,7 +16,7 @@ from bench.report import WorkNotDone
 @contextlib.contextmanager
 def idle_front(run: FieldRun) -> Iterator[None]:
     """The real front, with nobody asking it anything."""
-    with _front(run):
+    with front(run):
         yield
 
 
@@ -24,7 +24,7 @@ def idle_front(run: FieldRun) -> Iterator[None]:
 def busy_front(run: FieldRun) -> Iterator[None]:
     """The real front at full tilt: the log is pulled from the oldest record on and the floor is rendered, on and on."""
     command = [sys.executable, "-m", "bench.beside", run.url, run.key]
-    with _front(run), subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as visitor:
+    with front(run), subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as visitor:
         try:
             assert visitor.stdout is not None
             if visitor.stdout.readline() != b"READY\n":
@@ -37,10 +37,11 @@ def busy_front(run: FieldRun) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _front(run: FieldRun) -> Iterator[None]:
+def front(run: FieldRun, program: tuple[str, ...] = ("-m", "edge")) -> Iterator[subprocess.Popen[bytes]]:
+    """The real front, ready to answer. ``program``: what python runs, if not the gateway as it is."""
     with (run.directory / "front.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "edge", "front", "--config", str(run.config)],
+            [sys.executable, *program, "front", "--config", str(run.config)],
             cwd=ROOT, stdout=log, stderr=log, env=environment(),
         )  # fmt: skip
     try:
@@ -49,7 +50,7 @@ def _front(run: FieldRun) -> Iterator[None]:
             if time.monotonic() > until or process.poll() is not None:
                 raise WorkNotDone("the front did not start")
             time.sleep(0.1)
-        yield
+        yield process
         if process.poll() is not None:
             raise WorkNotDone("the front ended by itself")
     finally:

@@ -32,6 +32,8 @@ class Budget(NamedTuple):
 
     seconds: float
     seed: int
+    rows: int = 1_000_000
+    "Records in the log, for rows that ask what a long log costs."
 
 
 class Limit(NamedTuple):
@@ -144,7 +146,13 @@ class Outcome:
 
 
 def measure(
-    rows: Sequence[Row], *, rounds: int, seconds: float, seed: int, tell: Callable[[str], None]
+    rows: Sequence[Row],
+    *,
+    rounds: int,
+    seconds: float,
+    seed: int,
+    tell: Callable[[str], None],
+    log_rows: int = 1_000_000,
 ) -> list[Outcome]:
     """Every variant of every row once per round, in a new random order each round; the order follows from ``seed``."""
     dice = random.Random(seed)
@@ -158,7 +166,7 @@ def measure(
                 continue
             tell(f"round {number + 1}/{rounds}: {row.name}, {name}")
             try:
-                outcome.samples[name].append(row.variants[name](Budget(seconds, seed * 1000 + number)))
+                outcome.samples[name].append(row.variants[name](Budget(seconds, seed * 1000 + number, log_rows)))
             except Missing as missing:
                 outcome.skipped = str(missing)
             except WorkNotDone as not_done:
