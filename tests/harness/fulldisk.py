@@ -1,4 +1,4 @@
-"""``python -m tests.harness.fulldisk --rounds N --seed S``: fill the disk of the books at random moments, then free it.
+"""``./dev fulldisk --rounds N --seed S``: fill the disk of the books at random moments, then free it.
 
 The state directory is a loop-mounted ext4 of 24 MiB. In each round the disk is filled to the last byte (or to a few KiB)
 while machines play, stays so for some seconds, and is freed. The field must go on by itself, and at the end each machine's
@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.harness.evidence import Figures, add
 from tests.harness.processes import wait_until
 from tests.harness.smalldisk import SmallDisk, why_not
 from tests.harness.smallplay import SmallPlay, faults_of
@@ -71,11 +72,14 @@ def play(directory: Path, seed: int, rounds: int, *, full_s: tuple[float, float]
 
 def main(arguments: list[str] | None = None) -> int:
     """0: all held; 1: not; 2: cannot be played here."""
-    parser = argparse.ArgumentParser(prog="python -m tests.harness.fulldisk", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./dev fulldisk", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="directory in which rounds that were played are remembered")
+    parser.add_argument("--evidence", action="store_true", help="add the figures to docs/evidence.json")
     chosen = parser.parse_args(arguments)
+    began = time.monotonic()
+    played: list[int] = []
     missing = why_not()
     if missing is not None:
         print(missing, file=sys.stderr)
@@ -91,6 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
         if seed in done:
             continue
         with tempfile.TemporaryDirectory(prefix="fulldisk-") as place:
+            played.append(seed)
             done[seed] = play(Path(place), seed, min(BATCH, chosen.rounds - number * BATCH))
         print(json.dumps(done[seed]), file=sys.stderr, flush=True)
         if kept is not None:
@@ -102,6 +107,12 @@ def main(arguments: list[str] | None = None) -> int:
     faults = [fault for one in told for fault in one["faults"]]
     again_s = max((float(one.get("again_s_max", 0.0)) for one in told), default=0.0)
     print(json.dumps({"ok": not faults, **sums, "again_s_max": again_s, "faults": faults[:10]}))
+    if chosen.evidence and played:
+        # Rounds remembered by --keep were added when they were played.
+        bad = [seed for seed in played if done[seed]["faults"]]
+        add(Figures("ST-1", "a real disk filled and freed", sum(int(done[seed]["rounds"]) for seed in played),
+                    sum(len(done[seed]["faults"]) for seed in bad), played[0], bad[0] if bad else None,
+                    round(time.monotonic() - began), "./dev fulldisk"))  # fmt: skip
     return 0 if not faults else 1
 
 

@@ -45,6 +45,7 @@ from sync.commands import Command, parse
 from sync.db import Database
 from sync.envelope import Cursor, canonical, stamp
 from sync.writer import Writer
+from tests.harness.evidence import Figures, add
 
 STEPS = 12
 CENTRAL = "central-1"
@@ -296,27 +297,34 @@ def _fatal(error: BaseException) -> None:
 BAD = ("forged", "twice", "silent", "lost", "needless")
 
 
-def rounds(first: int, count: int) -> Counter[str]:
-    """So many rounds, from this seed on."""
+def rounds(first: int, count: int) -> tuple[Counter[str], int | None]:
+    """So many rounds, from this seed on; their figures, and the first seed of which one is bad."""
+    first_bad: int | None = None
     figures: Counter[str] = Counter(dict.fromkeys(BAD, 0))
     for seed in range(first, first + count):
         found = asyncio.run(play(seed))
         figures += found
         if any(found[name] for name in BAD):
             print(f"seed {seed}: {dict(found)}", file=sys.stderr)
-    return Counter({**dict.fromkeys(BAD, 0), **figures})
+            first_bad = seed if first_bad is None else first_bad
+    return Counter({**dict.fromkeys(BAD, 0), **figures}), first_bad
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """One JSON line. Exit code 1: something that must be 0 is not."""
-    parser = argparse.ArgumentParser(prog="restores", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./dev restores", description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1, help="of the first round; each round has the next one")
+    parser.add_argument("--evidence", action="store_true", help="add the figures to docs/evidence.json")
     given = parser.parse_args(arguments)
     began = time.monotonic()
-    figures = rounds(given.seed, given.rounds)
+    figures, first_bad = rounds(given.seed, given.rounds)
     told = {"rounds": given.rounds, "seed": given.seed, **figures, "took_s": round(time.monotonic() - began, 1)}
     print(json.dumps(told))
+    if given.evidence:
+        bad = sum(figures[name] for name in BAD)
+        add(Figures("ID-1", "interleavings of restore and clone", given.rounds, bad, given.seed, first_bad,
+                    round(time.monotonic() - began), "./dev restores"))  # fmt: skip
     return int(any(figures[name] for name in BAD))
 
 
