@@ -121,7 +121,9 @@ def _bare(kind: str) -> Callable[[Budget], Sample]:
     return run
 
 
-COUNTS = "a record that the puller has, in order and without a gap, in acknowledged pages of 1,000 (page alone, bare: not acknowledged)"
+COUNTS = (
+    "a record that the puller has, without a gap, in acknowledged pages of 1,000 (page alone, bare: unacknowledged)"
+)
 
 ROWS = (
     Row(

@@ -56,7 +56,6 @@ class Month:
         opened = time.monotonic()
         stage.open()
         polls_after_s: float | None = None
-        since = time.time()
         while True:
             now = time.monotonic()
             here = {name: self.at(name) for name in CENTRALS}
@@ -83,7 +82,7 @@ class Month:
             "rss_peak_mib": {part: round(max(kept), 1) for part, kept in self.rss.items()},
             "alarms": self.alarms,
             "settled_at": self.head(),
-            **self.live(since, until),
+            **self.live(until),
         }
 
     def drain_s(self, central: str, backlog: int) -> float:
@@ -125,10 +124,12 @@ class Month:
         self.stage.ask_hall(op="do", asset=machines[self.alarms % len(machines)], what=what)
         self.alarms += 1
 
-    def live(self, since: float, until: float) -> dict[str, Any]:
-        """Delay of each live copy of a record made while the backlog drained."""
+    def live(self, until: float) -> dict[str, Any]:
+        """Delay of each live copy of a record made while the backlog drained, from the first batch over the broker on."""
         delays: list[float] = []
         with reading(self.stage.books("central-mqtt")) as conn:
+            first = conn.execute("SELECT min(arrived_at) FROM record").fetchone()[0]
+            since = datetime.fromisoformat(first).timestamp()
             for arrived_at, body in conn.execute("SELECT arrived_at, body FROM live"):
                 made = datetime.fromisoformat(json.loads(body)["recordedat"]).timestamp()
                 if since <= made <= until:
