@@ -16,6 +16,8 @@ from sync.envelope import Cursor
 BATCH_EVENTS: Final = 200
 BATCH_BYTES: Final = 120_000
 "Rule 17. An event has at most 64 KiB, so one always fits; one that did not would travel alone."
+BATCH_BYTES_LEAST: Final = 3_000
+"What batches shrink to while session after session ends without a word from central: so much passes nearly any line."
 WINDOW: Final = 4
 "Batches sent and not confirmed: enough to fill a line of 100 ms, little enough to keep memory flat."
 LIVE_CATCH_UP: Final = 200
@@ -69,6 +71,8 @@ class OrderedLane:
         self._pause_max_s = pause_max_s
         self._out: deque[Batch] = deque()
         self._progress_at = 0.0
+        self.batch_bytes = BATCH_BYTES
+        "The most the next batch may have. Halved by each session that sent and got nothing confirmed, doubled by each word."
 
     @property
     def in_flight(self) -> int:
@@ -79,13 +83,16 @@ class OrderedLane:
         """A session begins, after what central has confirmed according to the books; what was out is forgotten."""
         if confirmed != self.confirmed_position:
             self.stalls = 0
+        elif self._out:  # the line may be cut before a batch is through: the same again would never get further
+            self.batch_bytes = max(BATCH_BYTES_LEAST, self.batch_bytes // 2)
         self._out.clear()
         self.confirmed_position = confirmed
         self.sent_position = confirmed
 
     def next_after(self) -> int | None:
         """The position after which the next batch begins; None: the window is full."""
-        return self.sent_position if len(self._out) < self._window else None
+        window = self._window if self.batch_bytes == BATCH_BYTES else 1
+        return self.sent_position if len(self._out) < window else None
 
     def sent(self, batch: Batch, now: float) -> None:
         """The batch was handed to the wire. It must follow the one before."""
@@ -108,6 +115,7 @@ class OrderedLane:
             self._out.popleft()
         self._progress_at = now
         self.stalls = 0
+        self.batch_bytes = min(BATCH_BYTES, self.batch_bytes * 2)
         return True
 
     def stalled(self, now: float) -> bool:

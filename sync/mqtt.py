@@ -26,13 +26,13 @@ from paho.mqtt.reasoncodes import ReasonCode
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_fixed, wait_random_exponential
 
 from sync import outbox, rewinding
-from sync.delivery import BATCH_BYTES, BATCH_EVENTS, LIVE_CATCH_UP, Batch, LiveLane, OrderedLane
+from sync.delivery import BATCH_EVENTS, LIVE_CATCH_UP, Batch, LiveLane, OrderedLane
 from sync.envelope import Cursor, canonical, stamp
 from sync.errors import BadCursor, CursorExpired, DeliveryError, FieldAway
 from sync.headwatch import HeadWatch
 from sync.mqttrequests import Requests
 from sync.mqttwords import first_of, offline, properties_of, state_of
-from sync.pahowatch import TAKEN_OVER, answers, is_late_callback, watch_ending, watch_pubacks
+from sync.pahowatch import TAKEN_OVER, answers, is_late_callback, patient, watch_ending, watch_pubacks
 from sync.topics import Topics
 from sync.uplink import Alarm, Json, UplinkSettings, UplinkStatus
 from sync.ways import Ways
@@ -191,7 +191,8 @@ class Uplink:
                 status.since, status.way = stamp(self._now_utc()), self._ways.current
                 status.sessions += 1
                 await self._greet(client, session, epoch)
-                await self._work(client, session)
+                with patient(client):
+                    await self._work(client, session)
         except LINK as lost:
             status.error = str(lost) or type(lost).__name__
             if status.connected:
@@ -293,7 +294,8 @@ class Uplink:
                 await self._room.wait()
                 continue
             try:
-                page = await self._read(partial(outbox.page, after=after, limit=BATCH_EVENTS, max_bytes=BATCH_BYTES))
+                ask = partial(outbox.page, after=after, limit=BATCH_EVENTS, max_bytes=lane.batch_bytes)
+                page = await self._read(ask)
             except CursorExpired as gone:
                 # Only who is not required can come to this. Live copies go on; a person decides where the rest begins.
                 self._alarm(gone.slug, f"What {self._settings.consumer} lacks is not here any more: {gone}")
@@ -310,10 +312,8 @@ class Uplink:
 
     async def _publish_batch(self, client: aiomqtt.Client, batch: Batch) -> None:
         through = batch.through
-        beside = [
-            ("streamid", through.streamid), ("first", str(batch.first)), ("last", str(through.sequence)),
-            ("sha256", through.sha256),
-        ]  # fmt: skip
+        names = {"streamid": through.streamid, "first": str(batch.first), "last": str(through.sequence)}
+        beside = [*names.items(), ("sha256", through.sha256)]
         await client.publish(self.topics.log, batch.payload, qos=1, properties=properties_of(BATCH_TYPE, beside))
         self.status.batches += 1
         self.status.events += batch.count

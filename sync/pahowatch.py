@@ -6,10 +6,13 @@ Beside ``mqtt.py`` the only file that looks below aiomqtt. Nothing here moves an
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
+import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
 NO_SUBSCRIBER = 16
@@ -87,3 +90,15 @@ def is_late_callback(context: Mapping[str, Any]) -> bool:
         "Bad file descriptor" in str(error) or "Invalid file descriptor" in str(error)
     )
     return closed and ("add_writer" in message or "add_reader" in message)
+
+
+@contextlib.contextmanager
+def patient(client: aiomqtt.Client) -> Iterator[None]:
+    """Inside, no exchange has an end of its own: over a slow line a full batch takes longer than any that would notice a
+    dead broker. That one is ended by its keepalive, or because central confirms nothing."""
+    usual = client.timeout
+    client.timeout = math.inf
+    try:
+        yield
+    finally:
+        client.timeout = usual

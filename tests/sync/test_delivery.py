@@ -76,6 +76,28 @@ def test_no_word_from_central_ends_the_session_and_the_pauses_grow() -> None:
     assert lane.pause_s() == 1  # there was progress
 
 
+def test_up_12_batches_shrink_while_sessions_bring_nothing_and_grow_with_each_word_of_central() -> None:
+    lane = OrderedLane()
+    lane.begin(0)
+    assert lane.batch_bytes == 120_000
+    sizes = []
+    for _ in range(8):
+        lane.sent(batch(1, 10), now=0.0)
+        lane.begin(0)
+        sizes.append(lane.batch_bytes)
+        lane.begin(0)  # a session that sent nothing says nothing of the line
+    assert sizes == [60_000, 30_000, 15_000, 7_500, 3_750, 3_000, 3_000, 3_000]
+    lane.sent(batch(1, 10), now=0.0)
+    assert lane.next_after() is None  # one at a time
+    for end in range(10, 80, 10):
+        assert lane.confirmed(end, now=0.0)
+        if lane.batch_bytes < 120_000:
+            lane.sent(batch(end + 1, end + 10), now=0.0)
+    assert lane.batch_bytes == 120_000
+    lane.sent(batch(71, 80), now=0.0)
+    assert lane.next_after() == 80
+
+
 def test_any_confirmation_counts_as_life() -> None:
     lane = OrderedLane(ack_timeout_s=20)
     lane.begin(0)
