@@ -31,7 +31,12 @@ class Orders:
     def send(self, kind: str, asset: int, streamid: str, valid_s: float = 120.0) -> None:
         """One new command; no answer is no answer: the same bytes are sent again by ``ask_again``."""
         command = make(
-            kind, {"asset": asset}, central=self.central, gateway=self.gateway.gateway_id, streamid=streamid, valid_s=valid_s
+            kind,
+            {"asset": asset},
+            central=self.central,
+            gateway=self.gateway.gateway_id,
+            streamid=streamid,
+            valid_s=valid_s,
         )
         self._post(command.command_id, encode(command))
 

@@ -110,7 +110,12 @@ class Crash:
             time.sleep(1.0)
             self.orders.ask_again()
             verdicts = self._verdicts(final=False)
-            if verdicts and not self.orders.open and all(v.settled for v in verdicts.values()) and not self._open_orders():
+            if (
+                verdicts
+                and not self.orders.open
+                and all(v.settled for v in verdicts.values())
+                and not self._open_orders()
+            ):
                 break
         return self._verdicts(final=True)
 
@@ -145,7 +150,9 @@ class Crash:
                         f"{[m._asdict() for m in machine.meters if m.state in ('altered', 'differs')][:3]}"
                     )
                 if len(machine.repeated) > field_kills:
-                    wrong.append(f"{central}: machine {machine.asset}: {len(machine.repeated)} repeats in {field_kills} kills")
+                    wrong.append(
+                        f"{central}: machine {machine.asset}: {len(machine.repeated)} repeats in {field_kills} kills"
+                    )
         wrong += [f"command {command_id} has not exactly one ending" for command_id in self._open_orders()]
         first = next(iter(verdicts.values()))
         assert self.orders is not None

@@ -56,7 +56,9 @@ class Demo:
         link = self._page_link()
         self.say(f"page      {link}")
         self.say(f"          opens once; again: hallctl --run-directory {self.stage.gateway.run_directory} page-link")
-        self.say("machines are asked after 5.3 s of silence: nobody has proven yet that the last host stored all it heard")
+        self.say(
+            "machines are asked after 5.3 s of silence: nobody has proven yet that the last host stored all it heard"
+        )
         told_at = 0.0
         while not self.stop and (for_s is None or time.monotonic() - self.began < for_s):
             time.sleep(0.2)

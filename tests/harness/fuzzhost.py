@@ -24,7 +24,9 @@ from tests.vectors import reading
 STEPS_MAX = 60
 TALKS_MAX = 4
 REPLIES = {
-    row["code"]: bytes.fromhex(row["reply"]) for row in reading.polls() if row["address"] == 1 and row["status"] != "none"
+    row["code"]: bytes.fromhex(row["reply"])
+    for row in reading.polls()
+    if row["address"] == 1 and row["status"] != "none"
 }
 
 
@@ -102,13 +104,19 @@ def _reply(request: bytes, dice: random.Random) -> bytes:
         case 4:
             return good + _noise(dice)[:4]
         case 5:
-            return with_crc(bytes([request[0] & 0x7F, 0xFF, dice.randrange(256)]) + dice.randbytes(dice.choice((0, 0, 6))))
+            return with_crc(
+                bytes([request[0] & 0x7F, 0xFF, dice.randrange(256)]) + dice.randbytes(dice.choice((0, 0, 6)))
+            )
         case _:
             return good
 
 
 def _noise(dice: random.Random) -> bytes:
-    return dice.randbytes(dice.choice((1, 1, 2, 5, 40, 400))) if dice.random() < 0.8 else bytes([dice.choice((0, 1, 0x81))]) * 5
+    return (
+        dice.randbytes(dice.choice((1, 1, 2, 5, 40, 400)))
+        if dice.random() < 0.8
+        else bytes([dice.choice((0, 1, 0x81))]) * 5
+    )
 
 
 def _chars(data: bytes, now: float, dice: random.Random) -> Sequence[Char]:

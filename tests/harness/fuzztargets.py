@@ -36,7 +36,9 @@ from tests.vectors import reading
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config.example.toml"
 REQUESTS = [bytes.fromhex(row["request"]) for row in reading.polls()]
-REPLIES = [(row["code"], row["address"], bytes.fromhex(row["reply"])) for row in reading.polls() if row["status"] != "none"]
+REPLIES = [
+    (row["code"], row["address"], bytes.fromhex(row["reply"])) for row in reading.polls() if row["status"] != "none"
+]
 VALUES = {row["code"]: reading.ours(row["reply_values"]) for row in reading.polls() if row["status"] == "data"}
 
 Case = Callable[[random.Random], float]
@@ -135,7 +137,9 @@ def explain_case(dice: random.Random) -> float:
     valid = [*REQUESTS, *(reply for _, _, reply in REPLIES)]
     for _ in range(dice.randint(1, 40)):
         data = dice.choice((b"\x80", b"\x81", b"\x00", b"", frame_bytes(valid, dice)))
-        flags = dice.choice((b"", bytes(len(data)), b"\x01" + bytes(len(data) - 1) if data else b"", dice.randbytes(len(data))))
+        flags = dice.choice(
+            (b"", bytes(len(data)), b"\x01" + bytes(len(data) - 1) if data else b"", dice.randbytes(len(data)))
+        )
         explainer.feed(dice.choice("<>"), data, bytes(flag & 1 for flag in flags))
         worst = max(worst, len(explainer._buffer))
     return worst / EXPLAINED_MAX
@@ -158,9 +162,15 @@ def capture_case(dice: random.Random) -> float:
             dice.shuffle(lines)
             text = "".join(lines)
         case 2:
-            text = text[: dice.randrange(len(text))] + "9" * dice.choice((3, 20, 20_000)) + dice.choice(("", "\n", " > 00\n"))
+            text = (
+                text[: dice.randrange(len(text))]
+                + "9" * dice.choice((3, 20, 20_000))
+                + dice.choice(("", "\n", " > 00\n"))
+            )
         case _:
-            text += f"{at_us + 1} >" + " FF" * dice.choice((1, CHARS_MAX, CHARS_MAX + 1)) + dice.choice(("\n", "", " \n"))
+            text += (
+                f"{at_us + 1} >" + " FF" * dice.choice((1, CHARS_MAX, CHARS_MAX + 1)) + dice.choice(("\n", "", " \n"))
+            )
     for record in Reader(text.splitlines(keepends=True)):
         if len(record.data) != len(record.flags):
             raise AssertionError("a character without its flag")

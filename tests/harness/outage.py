@@ -113,7 +113,9 @@ class Outage:
             first = None
             for arrived_at, body in connection.execute("SELECT arrived_at, body FROM live ORDER BY arrived_at"):
                 made = datetime.fromisoformat(json.loads(body)["recordedat"]).timestamp()
-                arrived = arrived_at if isinstance(arrived_at, float) else datetime.fromisoformat(arrived_at).timestamp()
+                arrived = (
+                    arrived_at if isinstance(arrived_at, float) else datetime.fromisoformat(arrived_at).timestamp()
+                )
                 if arrived < since:
                     continue
                 first = arrived if first is None else first
