@@ -100,6 +100,14 @@ def truth_of(database: Path) -> Truth:
         return truth
 
 
+def readable_truth(database: Path) -> Truth:
+    """As `truth_of`; nothing where there are no books yet, or no tables in them."""
+    try:
+        return truth_of(database) if database.exists() else Truth()
+    except sqlite3.OperationalError:
+        return Truth()
+
+
 class Bench:
     """A place where images are mounted and opened, one after another."""
 
