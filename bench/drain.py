@@ -161,11 +161,11 @@ ROWS = (
     ),
     Row(
         name="drain-memory",
-        what="resident memory of the front while the whole of a long log (--rows, 1,000,000) is pulled",
+        what="resident memory of the front while the whole of a long log (--rows, 1,000,000) is pulled, compressed",
         counts=COUNTS,
         figure="rss_mib",
         floor=None,
-        variants={"front": _front(everything=True)},
+        variants={"front": _front("zstd", everything=True)},
         limits=(Limit("front", "rss_mib", 140), Limit("front", "rss_growth_mib", GROWTH_MAX_MIB)),
         shown=("rss_mib", "rss_growth_mib", "records", "records_per_s"),
     ),

@@ -198,7 +198,7 @@ ROWS = (
     ),
     Row(
         name="wear",
-        what="bytes written to disk per byte of record, 100,000 facts (10,000 a second asked for, if fewer), beside a plain file with fdatasync at each commit",
+        what="bytes written to disk per byte of record, beside a plain file with fdatasync at each commit",
         counts="write_bytes of /proc/PID/io over all of it with the last checkpoint; 3 a commit: what 300 facts a second make",
         figure="written_per_payload_byte",
         floor="file, 3 a commit",
