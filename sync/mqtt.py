@@ -371,7 +371,6 @@ class Uplink:
 
     async def _confirm(self) -> None:
         """Acknowledgements are cumulative: only the newest that waits is handed on."""
-        loop, lane = asyncio.get_running_loop(), self._lane
         while True:
             await self._ack_came.wait()
             self._ack_came.clear()
@@ -386,10 +385,12 @@ class Uplink:
             except DeliveryError as refused:
                 self._alarm(refused.slug, f"Central's acknowledgement was refused: {refused}", **refused.facts)
                 continue
-            position = await self._read(lambda conn: outbox.position_of(conn, self._settings.consumer))
-            if lane.confirmed(position, loop.time()):
-                self.status.in_flight = lane.in_flight
-                self._room.set()
+            self._confirmed(await self._read(lambda conn: outbox.position_of(conn, self._settings.consumer)))
+
+    def _confirmed(self, position: int) -> None:
+        if self._lane.confirmed(position, asyncio.get_running_loop().time()):
+            self.status.in_flight = self._lane.in_flight
+            self._room.set()
 
     # watching ---------------------------------------------------------------------------------------------------------
 
@@ -401,8 +402,7 @@ class Uplink:
             if position < lane.confirmed_position:
                 raise _Changed("set back to an older record")
             # Confirmed over the other road, or set aside by a person.
-            if lane.confirmed(position, loop.time()):
-                self._room.set()
+            self._confirmed(position)
             if lane.stalled(loop.time()):
                 self._alarm("ack-stalled", f"Central has confirmed nothing for {self._settings.ack_timeout_s:g} s.")
                 raise _Stalled
@@ -421,8 +421,7 @@ class Uplink:
 
     def _after_failure(self, state: RetryCallState) -> None:
         self._ways.failed(asyncio.get_running_loop().time())
-        error = state.outcome.exception() if state.outcome is not None else None
-        self.status.error = str(error)
+        self.status.error = str(state.outcome.exception() if state.outcome is not None else None)
 
     # waiting ----------------------------------------------------------------------------------------------------------
 

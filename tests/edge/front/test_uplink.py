@@ -11,7 +11,12 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from tests.edge.front.made_up_hall import TECHNICIAN, Hall, made_up_hall, until
+from sync import outbox
+from sync.envelope import canonical, identify
+from sync.topics import Topics
+from tests.edge.front.made_up_hall import CENTRAL, TECHNICIAN, Hall, made_up_hall, until
+from tests.sync.central import Central
+from tests.sync.stage import door_opened
 
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 pytestmark = pytest.mark.skipif(
@@ -80,3 +85,42 @@ async def test_what_central_confirms_by_mqtt_moves_the_cursor_and_nothing_else_d
             async with asyncio.timeout(10):
                 while await behind() != 0:  # noqa: ASYNC110 - what is waited for is an answer over HTTP
                     await asyncio.sleep(0.05)
+
+
+async def test_up_3_one_backlog_drained_over_both_roads_at_once_ends_at_the_same_place_with_the_same_bytes(
+    hall: Hall, port: int
+) -> None:
+    """One central, one set of books, one cursor: whichever road brings a record, and whichever confirms it."""
+    count = 3000
+    over_broker = Central(port, Topics("7", "hg-07"), "central-1")
+    listening = asyncio.create_task(over_broker.run())
+    pulled: dict[tuple[str, int], bytes] = {}
+    await asyncio.wait_for(over_broker.connected.wait(), 10)
+    await hall.writer.run(lambda tx: [outbox.append(tx, door_opened(nr=nr, live=None)) for nr in range(count)])
+    hall.announce()
+    async with asyncio.timeout(30), hall.client(CENTRAL) as puller:
+        more = True
+        while more:
+            page = (await puller.get("/api/v1/events", params={"limit": 100})).json()  # after what is confirmed
+            pulled |= {identify(event): canonical(event) for event in page["events"]}
+            answer = await puller.post("/api/v1/consumers/central-1/ack", json=page["next"])
+            assert answer.status_code == 200
+            more = page["has_more"]
+        reader = hall.house.front.readers.connection()
+        head = outbox.head(reader)
+        await until(lambda: outbox.cursor_of(reader, "central-1") == head.cursor)
+        await until(
+            lambda: hall.house.front.uplink_told is not None and hall.house.front.uplink_told()["in_flight"] == 0
+        )
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+    stored = outbox.page(reader, 0, count, 1 << 30).bodies
+    streamid = head.cursor.streamid
+    both = over_broker.bodies | pulled
+    assert [both[(streamid, number)] for number in range(1, count + 1)] == list(stored)
+    assert all(over_broker.bodies[key] == body for key, body in pulled.items() if key in over_broker.bodies)
+    assert over_broker.bodies, "the broker brought some"
+    assert pulled, "and so did HTTP"
+    assert over_broker.altered == []
+    assert hall.house.front.uplink_told is not None
+    assert hall.house.front.uplink_told()["alarms"] == {}
