@@ -145,10 +145,11 @@ def _before_migrating(database: Path, wanted: Expected) -> Finding | None:
 
 
 def _after_migrating(books: Books, wanted: Expected) -> Finding | None:
+    here = home_of(books.database)
     with closing(Database(books.database).open_reader()) as reader:
         finding = soundness.other_tables(reader, wanted) or soundness.broken_tail(reader)
         if finding is None:
-            books.home = home_of(books.database)
+            books.home = here
             notes = _read_anchor(books)
             verdict = compare(_evidence(reader, books))
             verdict = with_marker(books.directory, verdict)

@@ -62,7 +62,5 @@ def _by_anchor(evidence: Evidence) -> Finding | None:
 
 def _by_home(evidence: Evidence) -> Finding | None:
     then, now = evidence.home_then, evidence.home_now
-    if then is None or now is None or then == now:
-        return None
-    changed = [name for name, before, after in zip(Home._fields, then, now, strict=True) if before != after]
-    return Finding("moved", {"changed": changed})
+    changed: list[Json] = [] if then is None or now is None else [*then.changed_to(now)]
+    return Finding("moved", {"changed": changed}) if changed else None

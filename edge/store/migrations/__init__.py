@@ -14,11 +14,12 @@ from edge.store.migrations.m004_reviews import TABLES as M004
 from edge.store.migrations.m005_balances import TABLES as M005
 from edge.store.migrations.m006_home import TABLES as M006
 from edge.store.migrations.m007_silences import TABLES as M007
+from edge.store.migrations.m008_generation import TABLES as M008
 
 MIGRATIONS = (hall,)
 
 
 def create(conn: sqlite3.Connection) -> None:
     """The same tables on a bare connection, for tests and tools."""
-    for tables in (M001, M002, M003, M004, M005, M006, M007):
+    for tables in (M001, M002, M003, M004, M005, M006, M007, M008):
         conn.executescript(tables)
