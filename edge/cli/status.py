@@ -141,6 +141,9 @@ def _central(told: dict[str, Any]) -> Iterator[str]:
         since = f"last heard {held['since'][:10]}"
         words = f"nothing is deleted by age: {plain(held['consumer'])} lacks old records ({since})"
         yield f"             {click.style(words, fg='yellow')}"
+    for one in told.get("certificates", ()):
+        if one["step"] is not None or one["days"] is None:
+            yield f"             {click.style(plain(one['text']), fg='red' if one['step'] == 0 else 'yellow')}"
     uplink = told["uplink"]
     if uplink is not None:
         yield f"  broker     {plain(uplink.get('text') or uplink.get('state', '—'))}"

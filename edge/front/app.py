@@ -32,6 +32,7 @@ from edge.front.api.auth import Guard, ToLogin, to_login
 from edge.front.api.middleware import Wrapped
 from edge.front.api.routes import commands, devices, events, health, reports, reviews, wires
 from edge.front.api.sessions import Patience, Sessions
+from edge.front.certificates import CertificatesWatch
 from edge.front.context import Front
 from edge.front.dashboard import live as live_route
 from edge.front.dashboard import pages
@@ -157,6 +158,7 @@ class House:
         self._serving = [loop.create_task(server.serve(sockets=[sock]), name="http") for server, sock in self._servers]
         self.tasks.append(loop.create_task(front.seam.run(), name="seam"))
         self.tasks.append(loop.create_task(self.live.run(), name="live"))
+        self.tasks.append(loop.create_task(CertificatesWatch().run(front), name="certificates"))
         road = uplink(front)
         if road is not None:
             front.uplink_told = lambda: uplink_told(road)

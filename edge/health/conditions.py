@@ -275,6 +275,10 @@ CONDITIONS: Mapping[str, Condition] = _table(
        "See where it stands: hallctl consumer list", (), 409),
     _C("HE4022", "not-next", "warning", "This is not the record at which the delivery stands.",
        "See where it stands: hallctl consumer list", (), 409),
+    _C("HE4023", "certificate-ends", "warning", "The certificate in {file} ({use}) ends in {days} days, on {until}.",
+       "Put a new one in its place; it is used from the next connection to the broker, for pages from the next start."),
+    _C("HE4024", "certificate-over", "alarm", "The certificate in {file} ({use}) ended on {until}.",
+       "Put a new one in its place. If it should still hold: is the clock right?"),
     # commands
     _C("HE4100", "command-error", "warning", "This command is not accepted.", "See the text.", (), 400),
     _C("HE4101", "malformed", "warning", "This command does not have the form of a command.",

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from edge.clock import stamp
+from edge.front.certificates import ages
 from edge.front.context import Front
 from edge.front.views import devices
 from edge.health.room import room_words
@@ -65,6 +66,7 @@ async def status(front: Front) -> dict[str, Any]:
         },
         "consumers": consumers(front),
         "retention_held": retention_held(front),
+        "certificates": ages(front.settings, front.clock.wall()),
         "uplink": front.uplink_told() if front.uplink_told is not None else None,
         "field": {
             "connected": seam.connected,
