@@ -32,6 +32,19 @@ class Expected:
     steps: frozenset[tuple[str, str]]
 
 
+def roll_back(path: Path) -> bool:
+    """Undo what a rollback journal beside the file says; True: there was one. Raises sqlite3.Error.
+
+    Only a first start that was killed before its switch to WAL leaves one, and a connection that may not write refuses it.
+    """
+    if not path.with_name(f"{path.name}-journal").exists():
+        return False
+    with closing(sqlite3.connect(path, isolation_level=None)) as conn:
+        conn.execute("PRAGMA trusted_schema = 0")
+        conn.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    return True
+
+
 def expected(extra: Sequence[Migrations] = ()) -> Expected:
     """Found out by making it, in memory."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as conn:

@@ -29,7 +29,7 @@ from edge.store.migrations import MIGRATIONS
 from sync import outbox
 from sync.db import Database, Reader
 from sync.errors import ChainBroken, StoreError
-from sync.migrate import Expected, expected
+from sync.migrate import Expected, expected, roll_back
 from sync.migrate import migrate as migrate_database
 from sync.places import chain_at
 
@@ -126,6 +126,7 @@ def _look(books: Books) -> None:
     wanted = expected(MIGRATIONS)
     if finding is None and not books.made_now:
         _forget_cached_pages(database)
+        roll_back(database)
         finding = _before_migrating(database, wanted)
     if finding is None:
         migrate_database(database, MIGRATIONS)
