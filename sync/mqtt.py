@@ -1,7 +1,7 @@
 """The road over MQTT 5: one task that connects, sends both lanes, and hands on what central says.
 
 Nothing is decided here that counts: the cursor moves only through ``advance``, a command is judged only by ``admit``.
-With ``mqttrequests`` and ``pahowatch`` all that knows aiomqtt, paho and tenacity. What to send next is
+With ``mqttclient``, ``mqttrequests`` and ``pahowatch`` all that knows aiomqtt, paho and tenacity. What to send next is
 ``sync.delivery``, over which broker ``sync.ways``; topics are ``sync.topics``.
 
 Why it looks as it does: ``publish`` returning means "sent", no more. paho repeats its own queue on a client that is
@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import socket
 import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -30,6 +29,7 @@ from sync.delivery import BATCH_EVENTS, LIVE_CATCH_UP, Batch, LiveLane, OrderedL
 from sync.envelope import Cursor, canonical, stamp
 from sync.errors import BadCursor, CursorExpired, DeliveryError, FieldAway
 from sync.headwatch import HeadWatch
+from sync.mqttclient import new_client
 from sync.mqttrequests import Requests
 from sync.mqttwords import first_of, offline, properties_of, state_of
 from sync.pahowatch import TAKEN_OVER, answers, is_late_callback, patient, watch_ending, watch_pubacks
@@ -46,10 +46,6 @@ Ended = Literal["lost", "stalled", "taken", "changed"]
 LINK = (aiomqtt.MqttError, OSError)
 BATCH_TYPE = "application/cloudevents-batch+json"
 EVENT_TYPE = "application/cloudevents+json"
-INFLIGHT = 20
-"Messages of QoS 1 on their way to the broker: a window of batches and as many live copies."
-INCOMING_MAX = 1000
-"Messages from the broker not looked at yet; more are dropped, which costs central a repetition."
 LIVE_AT_ONCE = 16
 AWAY_PAUSE_S = 0.5
 HEALTH_EVERY_S = 60.0
@@ -183,7 +179,7 @@ class Uplink:
         epoch = await self._read(lambda conn: outbox.head(conn).epoch)
         lane.begin(before)
         self._live.begin(before)
-        client = self._client(session)
+        client = new_client(self._settings, self._places[self._ways.current], self.topics.state, session)
         ended = watch_ending(client)
         try:
             async with client:
@@ -258,30 +254,6 @@ class Uplink:
             with contextlib.suppress(*LINK):
                 await client.publish(self.topics.state, offline(session), qos=1, retain=True, timeout=GOODBYE_S)
             raise first_of(own.subgroup(_Stopped) or own) from None
-
-    def _client(self, session: str) -> aiomqtt.Client:
-        settings = self._settings
-        host, port = self._places[self._ways.current]
-        client = aiomqtt.Client(
-            host,
-            port,
-            identifier=settings.client_id,
-            username=settings.username,
-            password=settings.password,
-            protocol=aiomqtt.ProtocolVersion.V5,
-            clean_start=True,
-            keepalive=settings.keepalive_s,
-            timeout=settings.timeout_s,
-            max_inflight_messages=INFLIGHT,
-            max_queued_incoming_messages=INCOMING_MAX,
-            # The session stands in the will, so that a late one cannot be taken for the end of a newer session.
-            will=aiomqtt.Will(self.topics.state, offline(session), qos=1, retain=True),
-            tls_context=settings.context,
-            # Without it each exchange costs 40 ms (Nagle).
-            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-        )
-        client.pending_calls_threshold = 100
-        return client
 
     # out --------------------------------------------------------------------------------------------------------------
 
