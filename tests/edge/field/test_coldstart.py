@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import random
 import sqlite3
 import subprocess
 import sys
@@ -116,3 +117,35 @@ def test_a_file_that_is_no_database_is_a_storage_error_with_a_sentence(
     (tmp_path / "state" / "hall.db").write_bytes(b"not a database, " * 400)
     assert migrate(settings) == exit_codes.STORAGE
     assert "hall-edge migrate: " in capsys.readouterr().err
+
+
+KILL_IT = """
+import os, sqlite3, sys
+conn = sqlite3.connect(sys.argv[1], isolation_level=None)
+conn.execute("PRAGMA wal_autocheckpoint=0")
+conn.execute("INSERT INTO line_markers VALUES ('A', '2026-11-24T03:00:00.000Z')")
+conn.execute("BEGIN IMMEDIATE")
+conn.execute("INSERT INTO line_markers VALUES ('B', '2026-11-24T03:00:00.000Z')")
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("shm", ["as left", "noise", "empty", "deleted"])
+def test_whatever_a_killed_field_leaves_in_shared_memory_the_next_start_reads_what_was_committed(
+    tmp_path: Path, shm: str
+) -> None:
+    settings = settings_for(tmp_path)
+    assert migrate(settings) == 0
+    database = tmp_path / "state" / "hall.db"
+    subprocess.run([sys.executable, "-c", KILL_IT, str(database)], check=False)
+    index = database.with_name("hall.db-shm")
+    octets = index.read_bytes()
+    if shm == "deleted":
+        index.unlink()
+    elif shm != "as left":
+        index.write_bytes(b"" if shm == "empty" else random.Random(7).randbytes(len(octets)))
+    books = open_books(settings)
+    os.close(books.lock_fd)
+    assert books.verdict.safe is None
+    with contextlib.closing(sqlite3.connect(database)) as conn:
+        assert conn.execute("SELECT line FROM line_markers").fetchall() == [("A",)]
