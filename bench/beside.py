@@ -1,6 +1,6 @@
 """What keeps a real front busy: pull pages of the log from the oldest record on, and the floor page, for ever.
 
-``python -m bench.beside URL KEY``: prints READY once both were answered, then goes on until it is killed.
+``python -m bench.beside URL KEY zstd|identity``: prints READY once both were answered, then goes on until it is killed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import os
 import sys
 import time
 from urllib.parse import urlsplit
+
+import zstandard
 
 from edge.health.slices import take_short_slices
 
@@ -24,10 +26,10 @@ class Away(Exception):
 class Visitor:
     """One keep-alive connection that asks as central and as a person do."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, encoding: str) -> None:
         place = urlsplit(url).netloc
         self._connection = http.client.HTTPConnection(place, timeout=30)
-        self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
+        self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json", "Accept-Encoding": encoding}
         self._after = "oldest"
         self._streamid = ""
 
@@ -50,14 +52,16 @@ class Visitor:
             raise Away
         if answer.status != 200:
             raise RuntimeError(f"{path}: {answer.status} {body[:200]!r}")
+        if answer.headers.get("Content-Encoding") == "zstd":
+            return zstandard.ZstdDecompressor().decompressobj().decompress(body)
         return body
 
 
-def main(url: str, key: str) -> None:
+def main(url: str, key: str, encoding: str) -> None:
     """Until killed. Whoever asks sits at another machine: here it is out of the way as soon as anybody else wakes."""
     os.nice(10)
     take_short_slices()
-    visitor = Visitor(url, key)
+    visitor = Visitor(url, key, encoding)
     visitor.drain()
     visitor.look()
     print("READY", flush=True)
@@ -71,4 +75,4 @@ def main(url: str, key: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(*sys.argv[1:4])

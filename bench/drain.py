@@ -146,20 +146,6 @@ ROWS = (
         shown=("cpu_us_per_record", "records_per_s", "wire_bytes_per_record"),
     ),
     Row(
-        name="send-buffer",
-        what="what the small send buffer of the front costs a pull on the same box, beside 128 KiB and the kernel's own choice",
-        counts=COUNTS,
-        figure="records_per_s",
-        floor="kernel's choice",
-        variants={
-            "kernel's choice": _front(program=("-m", "bench.sendbuffer", "0")),
-            "128 KiB": _front(program=("-m", "bench.sendbuffer", str(128 << 10))),
-            "32 KiB": _front(program=("-m", "bench.sendbuffer", str(32 << 10))),
-        },
-        higher_is_better=True,
-        shown=("records_per_s", "cpu_us_per_record"),
-    ),
-    Row(
         name="drain-memory",
         what="resident memory of the front while the whole of a long log (--rows, 1,000,000) is pulled, compressed",
         counts=COUNTS,

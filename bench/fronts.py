@@ -20,10 +20,20 @@ def idle_front(run: FieldRun) -> Iterator[None]:
         yield
 
 
+def busy_front(run: FieldRun) -> contextlib.AbstractContextManager[None]:
+    """The real front at full tilt: the log is pulled as our central pulls it, compressed, from the oldest record on, and the
+    floor is rendered, on and on."""
+    return _visited(run, "zstd")
+
+
+def plain_front(run: FieldRun) -> contextlib.AbstractContextManager[None]:
+    """The same for a visitor that asks for plain pages of 700 KB."""
+    return _visited(run, "identity")
+
+
 @contextlib.contextmanager
-def busy_front(run: FieldRun) -> Iterator[None]:
-    """The real front at full tilt: the log is pulled from the oldest record on and the floor is rendered, on and on."""
-    command = [sys.executable, "-m", "bench.beside", run.url, run.key]
+def _visited(run: FieldRun, encoding: str) -> Iterator[None]:
+    command = [sys.executable, "-m", "bench.beside", run.url, run.key, encoding]
     with front(run), subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as visitor:
         try:
             assert visitor.stdout is not None

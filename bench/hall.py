@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 
 from bench.field import Beside, run_field
-from bench.fronts import busy_front, idle_front
+from bench.fronts import busy_front, idle_front, plain_front
 from bench.lines import PERIOD_S, bare
 from bench.report import Budget, Limit, Outcome, Row, Sample
 
@@ -73,7 +73,7 @@ def _cost(lines: int, period_s: float) -> Row:
 
 
 def _lateness(lines: int, period_s: float, *, must_be_below_us: float | None) -> Row:
-    fronts = {"idle front": idle_front, "busy front": busy_front}
+    fronts = {"idle front": idle_front, "busy front": busy_front, "busy front, plain pages": plain_front}
     return Row(
         name=f"late-{lines}",
         what=f"{lines} machines on as many lines at {period_s * 1000:.0f} ms, 1 % of polls with a fact: lateness beside a "
@@ -91,6 +91,7 @@ def _lateness(lines: int, period_s: float, *, must_be_below_us: float | None) ->
         ),
         floor="idle front",
         variants={name: _with_facts(lines, period_s, front) for name, front in fronts.items()},
+        judged="busy front",
         must=1.5,
         sky=1.1,
         limits=()

@@ -33,10 +33,6 @@ READ_WITHIN_S = 30.0
 CONNECTIONS_MAX = 64
 "Per listener; above it a new request gets 503."
 GRACE_S = 1
-SEND_BUFFER = 32 << 10
-"""Bytes the kernel is asked to hold for one connection (it takes twice as many). Left to itself, or at 128 KiB, it takes a page
-of 700 KB in a few calls and, to a reader on this box, delivers it within them, where the field's wake-up has to wait
-(docs/decisions/0016)."""
 PEER = "hall.peer"
 "Key of the ASGI scope: (pid, uid, gid) of a caller on the control socket; absent on network listeners."
 
@@ -161,7 +157,6 @@ def bind_tcp(listen: str) -> socket.socket:
         raise ListenError(f"{listen} is no address of this box: {error.strerror or error}", listen=listen) from error
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         sock.bind(address)
         sock.listen(128)
         sock.setblocking(False)

@@ -101,8 +101,8 @@ ROWS: Mapping[str, tuple[str, str]] = {row: told for group in GROUPS.values() fo
 _HEAD = """# What was broken on purpose, and what came of it
 
 Faults, the tests that make them, and the long runs so far; a violation is an acknowledged fact lost, altered, half there or
-doubled without being flagged, a command done twice, or a number used twice. The runs are added up by the harnesses (`--evidence`); made
-from them and from the tests: `python -m tests.architecture.evidence > docs/evidence.md`.
+doubled without being flagged, a command done twice, or a number used twice. The runs are added up by the harnesses
+(`--evidence`); made from them and from the tests: `python -m tests.architecture.evidence > docs/evidence.md`.
 
 """
 
