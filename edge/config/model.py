@@ -24,8 +24,8 @@ BalanceTerm = Literal[0x00, 0x01, 0x03, 0x04, 0x08, 0x09, 0x0B, 0x15, 0x16, 0x17
 "Meters that credits are made of or go to (MTR-10)."
 Scope = Literal[
     "status:read", "events:read", "events:ack", "events:rewind", "commands:write", "egms:read", "egms:write",
-    "lines:read", "trace:read", "incidents:write", "reports:read", "proof:read", "config:read", "config:write", "access:admin", "backup:admin",
-    "remote:admin", "metrics:read", "sim:write",
+    "lines:read", "trace:read", "incidents:write", "reports:read", "proof:read", "config:read", "config:write",
+    "access:admin", "backup:admin", "remote:admin", "metrics:read", "sim:write",
 ]  # fmt: skip
 
 

@@ -25,15 +25,19 @@ from tests.edge.field.books import settings_for
 MISSING = Finding("database-missing", {"directory": "/var/lib/hall-edge"})
 
 
-@asynccontextmanager
-async def safe_field(settings: Settings, finding: Finding = MISSING) -> AsyncIterator[SafeField]:
+def _make_directories(settings: Settings) -> None:
     Path(settings.gateway.run_directory).mkdir(parents=True, exist_ok=True)
     Path(settings.store.directory).mkdir(parents=True, exist_ok=True)
+
+
+@asynccontextmanager
+async def safe_field(settings: Settings, finding: Finding = MISSING) -> AsyncIterator[SafeField]:
+    _make_directories(settings)
     field = SafeField(settings, finding)
     task = asyncio.create_task(field.run())
     place = Path(settings.gateway.run_directory) / "field.sock"
     async with asyncio.timeout(10):
-        while not place.exists():
+        while not place.exists():  # noqa: ASYNC110  the other side is a process of its own or a socket
             await asyncio.sleep(0.005)
     try:
         yield field
@@ -49,7 +53,7 @@ async def caller_of(settings: Settings) -> AsyncIterator[SeamClient]:
     client = SeamClient(Path(settings.gateway.run_directory) / "field.sock", program="test")
     task = asyncio.create_task(client.run())
     async with asyncio.timeout(10):
-        while not client.connected:
+        while not client.connected:  # noqa: ASYNC110  the other side is a process of its own or a socket
             await asyncio.sleep(0.005)
     try:
         yield client
@@ -118,7 +122,7 @@ async def test_the_front_answers_503_safe_mode_for_what_needs_the_log_and_shows_
     async with safe_field(settings), running(settings) as house:
         front = house.front
         async with asyncio.timeout(10):
-            while not front.seam.connected:
+            while not front.seam.connected:  # noqa: ASYNC110  the other side is a process of its own or a socket
                 await asyncio.sleep(0.005)
         with pytest.raises(SafeMode) as refused:
             front.readers.connection()
