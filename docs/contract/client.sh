@@ -129,9 +129,16 @@ refused() {
         owed=no
         save
         ;;
+    '416 ack-beyond-head')
+        # It may have lost its tail, and can learn that only from us: we say once more what we hold. It then goes on in a new epoch.
+        finding "$slug" "$text"
+        [ "$claims" -lt 3 ] || stop 3 "$status $slug: stop and call a person. $text"
+        claims=$((claims + 1)) owed=yes
+        sleep 1
+        ;;
     401* | 403* | 404* | 422*) stop 1 "$status $slug: $text" ;;
     *)
-        # chain-mismatch, ack-beyond-head, and what nobody has thought of.
+        # chain-mismatch, and what nobody has thought of.
         finding "${slug:-$status}" "$text"
         stop 3 "$status $slug: stop and call a person. $text"
         ;;
@@ -168,7 +175,7 @@ look_through() {
     [ "$claim" = "$came_stream $came_number $came_hash" ] || wrong="the chain does not hold at record $came_number"
 }
 
-damaged=0
+damaged=0 claims=0
 take() {
     look_through
     if [ -n "$wrong" ]; then

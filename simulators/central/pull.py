@@ -238,6 +238,9 @@ class PullCentral:
             self._change_epoch(problem, here)
         elif problem.slug == "cursor-expired" and here is not None:
             self.store.found(Finding("gap", here.streamid, here.sequence, "what follows was deleted before we had it"))
+        elif problem.slug == "ack-beyond-head" and here is not None and self._next_stream is None:
+            # It may have lost its tail, and can learn that only from what we hold: we say so once more.
+            self._owed = here
         self._raise(problem)
 
     def _change_epoch(self, problem: Refusal, here: Position) -> None:

@@ -92,7 +92,7 @@ def inbox(house: House) -> list[tuple[Any, ...]]:
 WRONG: tuple[tuple[str, dict[str, Any]], ...] = (
     ("wrong-gateway", {"gateway": "hg-08"}),
     ("wrong-epoch", {"streamid": "0" * 32}),
-    ("expired", {"expires_at": datetime.now(UTC) - timedelta(seconds=1)}),
+    ("expired", {}),
     ("wrong-machine", {"body": {"asset": LEFT, "expected_serial": "no-such-serial"}}),
     ("not-found", {"body": {"asset": 999_999}}),
     ("validation", {"body": {"asset": LEFT, "expected_serial": 17}}),
@@ -107,9 +107,9 @@ def test_cm_3_cm_4_id_5_a_wrong_command_is_refused_with_the_same_code_by_both_wa
     """``wrong-epoch`` is also what a box hears whose stream central does not expect any more (ID-5): it obeys nobody there."""
     before = inbox(house)
     for way in WAYS:
-        command = replace(
-            order(house, "disable", issued_at=datetime.now(UTC) - timedelta(minutes=1), valid_s=90), **wrong
-        )
+        valid_s = 59 if code == "expired" else 90
+        issued_at = datetime.now(UTC) - timedelta(minutes=1)
+        command = replace(order(house, "disable", issued_at=issued_at, valid_s=valid_s), **wrong)
         told, text = way(house, command)
         assert told == code
         assert text, "and a sentence"
