@@ -73,7 +73,7 @@ def newest(path: Path) -> Mark | None:
 
 
 class AnchorFile:
-    """Adds lines, each on disk when ``add`` returns. One writer at a time: whoever holds the books."""
+    """Adds lines; on disk after ``sync``. One writer at a time: whoever holds the books."""
 
     def __init__(self, path: Path, *, room: int = ROOM, kept: int = KEPT) -> None:
         self.path = path
@@ -82,13 +82,27 @@ class AnchorFile:
         self._fd: int | None = None
 
     def add(self, mark: Mark) -> None:
-        """Note this head. Raises OSError; the next call opens the file anew."""
+        """Note this head, on disk when this returns. Raises OSError; the next call opens the file anew."""
+        self.write(mark)
+        self.sync()
+
+    def write(self, mark: Mark) -> None:
+        """Note this head: it outlives this process, not yet the box. Raises OSError as ``add`` does."""
         try:
             fd = self._fd = self._open() if self._fd is None else self._fd
             if os.fstat(fd).st_size >= self._room:
                 fd = self._rewritten()
             _write_all(fd, line_of(mark).encode())
-            os.fdatasync(fd)
+        except OSError:
+            self.close()
+            raise
+
+    def sync(self) -> None:
+        """What was written is on disk. Raises OSError as ``add`` does."""
+        if self._fd is None:
+            return
+        try:
+            os.fdatasync(self._fd)
         except OSError:
             self.close()
             raise
