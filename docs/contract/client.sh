@@ -130,7 +130,7 @@ refused() {
         save
         ;;
     '416 ack-beyond-head')
-        # It may have lost its tail, and can learn that only from us: we say once more what we hold. It then goes on in a new epoch.
+        # It may have lost its tail, and learns that only from us: we say once more what we hold; then 409 and a new epoch.
         finding "$slug" "$text"
         [ "$claims" -lt 3 ] || stop 3 "$status $slug: stop and call a person. $text"
         claims=$((claims + 1)) owed=yes

@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed
 
 import click
 
 from edge.cli.box import Box
 from edge.cli.faults import AWAY, Fault
 from edge.cli.show import ago, asks_box, emit
+from edge.version import program_version
 
 
 @click.command()
@@ -45,10 +44,7 @@ def ping(box: Box, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def version(as_json: bool) -> None:
     """Version of this program."""
-    try:
-        number = installed("hall-edge")
-    except PackageNotFoundError:
-        number = "source"
+    number = program_version()
     emit({"version": number}, lambda: [f"hallctl {number}"], as_json=as_json)
 
 

@@ -10,7 +10,6 @@ import signal
 import sqlite3
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -60,6 +59,7 @@ from edge.rules.gaming_day import GamingDays
 from edge.rules.meters import Pace
 from edge.seam.server import SeamServer
 from edge.store.markers import mark_clean
+from edge.version import program_version
 from sync import inbox
 from sync.db import PAGES_MAX, Database, Transaction
 from sync.errors import StorageFatal, StorageFull, StoreError
@@ -145,7 +145,7 @@ class Field:
         self.writer.start()
         self.journal = self._new_journal()
         self.keeping = Keeping(self.books, self.journal, self.writer, self.clock, subject=self._subject,
-                               version=_version(), record=self._record_quietly)  # fmt: skip
+                               version=program_version(), record=self._record_quietly)  # fmt: skip
         await self.keeping.begin()
         self.registry: Registry = await self.journal.write(lambda tx: prepare(tx, settings))
         for difference in self.registry.differences:
@@ -197,7 +197,7 @@ class Field:
         answers = Answers(self.journal, self.writer, self.dispatch, self.poller, self.supervisor, subject=self._subject)
         answers.scanning.openers = {line.name: opener(line) for line in settings.lines if line.is_sas and line.enabled}
         socket = Path(settings.gateway.run_directory) / "field.sock"
-        self.seam = SeamServer(socket, answers, self.board, _version(), on_bug=_note_bug)
+        self.seam = SeamServer(socket, answers, self.board, program_version(), on_bug=_note_bug)
         answers.dropped = self.seam.dropped
         answers.claims = self.keeping.claims
         answers.tracer = lambda line, r: self.seam.trace(line, r.at, r.direction, r.data, r.flags)
@@ -267,7 +267,7 @@ class Field:
     def _tell_started(self, unclean: list[str]) -> None:
         last = "first" if self.registry.first_run else "unclean" if unclean else "clean"
         data: dict[str, Json] = {
-            "version": _version(),
+            "version": program_version(),
             "last_stop": last,
             "lines_unclean": unclean[:LINES_TOLD],
             "lines_unclean_count": len(unclean),
@@ -285,7 +285,7 @@ class Field:
         self.board.update_gateway(
             gateway=self.settings.gateway.id,
             hall=self.settings.hall.name,
-            version=_version(),
+            version=program_version(),
             started_at=stamp(self.clock.wall()),
             state="running",
             clock=self.clock.quality(),
@@ -358,13 +358,6 @@ class Field:
 def _note_bug(bug: BaseException) -> None:
     # The caller was told "internal" and nothing was changed; wires and books go on.
     log.error("a request over the seam met a bug", error=repr(bug))
-
-
-def _version() -> str:
-    try:
-        return version("hall-edge")
-    except PackageNotFoundError:
-        return "source"
 
 
 def run(settings: Settings) -> int:

@@ -11,7 +11,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -41,6 +40,7 @@ from edge.seam.messages import (
     SetAside,
 )
 from edge.seam.server import SeamServer
+from edge.version import program_version
 
 BEAT_S = 0.5
 log = structlog.get_logger("field")
@@ -123,7 +123,7 @@ class SafeField:
         self._show(reason)
         log.critical("safe mode: nothing is polled, nothing is written", **reason)
         socket = Path(self._settings.gateway.run_directory) / "field.sock"
-        seam = SeamServer(socket, Refusing(self._finding), self.board, _version(), on_bug=_note_bug)
+        seam = SeamServer(socket, Refusing(self._finding), self.board, program_version(), on_bug=_note_bug)
         await seam.start()
         pillars = Pillars()
         pillars.add("seam", 10.0, self._clock.monotonic())
@@ -150,7 +150,7 @@ class SafeField:
         self.board.update_gateway(
             gateway=self._settings.gateway.id,
             hall=self._settings.hall.name,
-            version=_version(),
+            version=program_version(),
             started_at=stamp(self._clock.wall()),
             state="safe",
             clock=self._clock.quality(),
@@ -163,10 +163,3 @@ class SafeField:
 
 def _note_bug(bug: BaseException) -> None:
     log.error("a request over the seam met a bug", error=repr(bug))
-
-
-def _version() -> str:
-    try:
-        return version("hall-edge")
-    except PackageNotFoundError:
-        return "source"

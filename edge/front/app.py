@@ -14,7 +14,6 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +45,7 @@ from edge.health.slices import take_short_slices
 from edge.health.watchdog import Notify, Pillars, Watchdog
 from edge.logs import setup
 from edge.seam.client import SeamClient
+from edge.version import program_version
 from sync.db import WAL_LIMIT, Database
 
 STOP_WITHIN_S = 1.8
@@ -59,7 +59,7 @@ log = structlog.get_logger()
 def build(settings: Settings, *, clock: Clock | None = None, seam: SeamClient | None = None) -> tuple[Front, Live, Any]:
     """The parts and the ASGI application; nothing runs yet. `seam`: instead of the configured socket's."""
     clock = clock or SystemClock()
-    name = _version()
+    name = program_version()
     seam = seam or SeamClient(Path(settings.gateway.run_directory) / "field.sock", program=name)
     open_reader = Database(Path(settings.store.directory) / "hall.db").open_reader
     readers = Readers(open_reader, barred=lambda: safe_mode(seam.mirror))
@@ -271,10 +271,3 @@ def run(settings: Settings) -> int:
         row = condition(error.slug)
         print(f"hall-edge front: {str(error).rstrip('.')}. {row.remedy} ({row.code})", file=sys.stderr)
         return EXIT_LISTEN
-
-
-def _version() -> str:
-    try:
-        return version("hall-edge")
-    except PackageNotFoundError:
-        return "source"

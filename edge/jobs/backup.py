@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +23,7 @@ from edge.errors import EdgeError
 from edge.jobs import archive, places
 from edge.jobs.copying import Sound, copy_online, examine, open_still
 from edge.jobs.errors import ArchiveRefused, BackupError, NoRoom
+from edge.version import program_version
 
 RESERVE = 64 << 20
 "Bytes that stay free for the field whatever a backup needs."
@@ -153,7 +153,7 @@ def _manifest(settings: Settings, sound: Sound, clock: Clock, members: list[arch
         schema_sha256=sound.schema_sha256,
         made_at=stamp(clock.wall()),
         clock=clock.quality(),
-        version=_version(),
+        version=program_version(),
         members=members,
     )
 
@@ -163,10 +163,3 @@ def _prune(directory: Path, keep: int) -> int:
     for one in older:
         one.path.unlink()
     return len(older)
-
-
-def _version() -> str:
-    try:
-        return version("hall-edge")
-    except PackageNotFoundError:
-        return "source"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import sqlite3
 import subprocess
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 from simulators.evidence import gateway_facts, machine_facts
 from simulators.reconcile import Verdict, reconcile
+from tests.harness.asking import ask_field, ask_hall
 from tests.harness.gateway import Gateway
 from tests.harness.processes import REPOSITORY, Process, python, wait_until
 
@@ -77,29 +77,12 @@ class SmallPlay:
     # what they say --------------------------------------------------------------------------------------------------
 
     def ask_hall(self, **asked: Any) -> dict[str, Any]:
-        """One question to the hall; see `simulators/console.py`."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(30)
-            s.connect(str(self.control))
-            s.sendall(json.dumps(asked).encode() + b"\n")
-            with s.makefile("rb") as answers:
-                answer: dict[str, Any] = json.loads(answers.readline())
-        if answer.get("error"):
-            raise RuntimeError(f"hall: {answer['error']}")
-        return answer
+        """One question to the hall."""
+        return ask_hall(self.control, **asked)
 
     def figures(self) -> dict[str, Any]:
         """The field's own figures, over the seam. Raises OSError while it is away."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(5)
-            s.connect(str(self.gateway.run_directory / "field.sock"))
-            s.sendall(b'{"type":"hello","version":1,"part":"hallctl","program":"play"}\n{"type":"status","id":1}\n')
-            with s.makefile("rb") as answers:
-                for line in answers:
-                    told = json.loads(line)
-                    if told["type"] == "status-told":
-                        return dict(told["status"])
-        raise OSError("the field hung up")
+        return ask_field(self.gateway.run_directory)
 
     def polls(self) -> int:
         """Polls sent so far; -1 while the field is away."""

@@ -5,8 +5,6 @@ Used by demo, crash and soak. The stage only starts and stops; what must hold is
 
 from __future__ import annotations
 
-import json
-import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -14,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.harness.asking import ask_field, ask_hall
 from tests.harness.gateway import Gateway
 from tests.harness.processes import REPOSITORY, Process, free_port, listens, python, wait_until
 
@@ -129,29 +128,12 @@ class Stage:
     # what the hall knows --------------------------------------------------------------------------------------------
 
     def ask_hall(self, **asked: Any) -> dict[str, Any]:
-        """One question to the running hall; see `simulators/console.py`."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(30)
-            s.connect(str(self.control))
-            s.sendall(json.dumps(asked).encode() + b"\n")
-            with s.makefile("rb") as answers:
-                answer: dict[str, Any] = json.loads(answers.readline())
-        if answer.get("error"):
-            raise RuntimeError(f"hall: {answer['error']}")
-        return answer
+        """One question to the running hall."""
+        return ask_hall(self.control, **asked)
 
     def ask_field(self) -> dict[str, Any]:
         """The field's own figures, over the seam. Raises OSError while it is away."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(5)
-            s.connect(str(self.gateway.run_directory / "field.sock"))
-            s.sendall(b'{"type":"hello","version":1,"part":"hallctl","program":"stage"}\n{"type":"status","id":1}\n')
-            with s.makefile("rb") as answers:
-                for line in answers:
-                    told = json.loads(line)
-                    if told["type"] == "status-told":
-                        return dict(told["status"])
-        raise OSError("the field hung up")
+        return ask_field(self.gateway.run_directory)
 
     def polls(self) -> bool:
         """Is the field there and has it polled?"""

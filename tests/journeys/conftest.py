@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.journeys.house import FLOOR, House
+from tests.journeys.house import House, open_house
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    directory: Path = tmp_path_factory.mktemp("house")
-    floor = directory / "floor.toml"
-    floor.write_text(FLOOR, encoding="utf-8")
-    house = House(directory / "stage", str(floor), with_mqtt=False, meters_every_s=900)
-    try:
-        house.open()
-        house.wait_for_machines()
+    with open_house(tmp_path_factory.mktemp("house")) as house:
         yield house
-    finally:
-        house.close()

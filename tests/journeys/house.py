@@ -8,9 +8,10 @@ import shutil
 import sqlite3
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
+from pathlib import Path
 from typing import Any
 
 from simulators.central.commands import make
@@ -195,3 +196,19 @@ class Answer:
     def slug(self) -> str:
         """The code of a problem."""
         return str(self.json["type"]).rsplit("/", 1)[-1].rsplit(":", 1)[-1]
+
+
+@contextlib.contextmanager
+def open_house(
+    directory: Path, floor: str = FLOOR, *, with_mqtt: bool = False, meters_every_s: int = 900
+) -> Iterator[House]:
+    """The whole house below this directory, its machines up; taken down at the end."""
+    file = directory / "floor.toml"
+    file.write_text(floor, encoding="utf-8")
+    house = House(directory / "stage", str(file), with_mqtt=with_mqtt, meters_every_s=meters_every_s)
+    try:
+        house.open()
+        house.wait_for_machines()
+        yield house
+    finally:
+        house.close()

@@ -7,14 +7,13 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from edge.jobs.places import backups_in
 from edge.jobs.restore import verify
 from tests.harness.processes import python
-from tests.journeys.house import FLOOR, LEFT, RIGHT, House
+from tests.journeys.house import FLOOR, LEFT, RIGHT, House, open_house
 
 pytestmark = pytest.mark.timeout(180)
 BACKUPS = 4
@@ -25,17 +24,10 @@ GAP = "hall.egm.data.gap"
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    directory: Path = tmp_path_factory.mktemp("busy")
-    floor = directory / "floor.toml"
     busy = FLOOR.replace("games_per_minute = 0", "games_per_minute = 60")
-    floor.write_text(busy.replace("events_per_minute = 0", "events_per_minute = 120"), encoding="utf-8")
-    house = House(directory / "stage", str(floor), with_mqtt=False, meters_every_s=5)
-    try:
-        house.open()
-        house.wait_for_machines()
+    busy = busy.replace("events_per_minute = 0", "events_per_minute = 120")
+    with open_house(tmp_path_factory.mktemp("busy"), busy, meters_every_s=5) as house:
         yield house
-    finally:
-        house.close()
 
 
 def job(house: House, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -26,7 +26,7 @@ from paho.mqtt.properties import Properties
 from simulators.central.mqtt import Broker
 from sync.commands import Command, encode
 from tests.harness.processes import listens
-from tests.journeys.house import FLOOR, LEFT, RIGHT, House
+from tests.journeys.house import LEFT, RIGHT, House, open_house
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -38,16 +38,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         pytest.skip("mosquitto is missing: apt install mosquitto")
     if shutil.which("gcc") is None:
         pytest.skip("gcc is missing: apt install gcc; with a clock nobody believes nothing expires")
-    directory = tmp_path_factory.mktemp("both-ways")
-    floor = directory / "floor.toml"
-    floor.write_text(FLOOR, encoding="utf-8")
-    house = House(directory / "stage", str(floor), with_mqtt=True, meters_every_s=900)
-    try:
-        house.open()
-        house.wait_for_machines()
+    with open_house(tmp_path_factory.mktemp("both-ways"), with_mqtt=True) as house:
         yield house
-    finally:
-        house.close()
 
 
 def order(house: House, kind: str, asset: int = LEFT, **more: Any) -> Command:

@@ -19,7 +19,7 @@ import pytest
 
 from sync.commands import Command
 from tests.harness.processes import Process
-from tests.journeys.house import FLOOR, LEFT, RIGHT, House
+from tests.journeys.house import LEFT, RIGHT, House, open_house
 
 pytestmark = pytest.mark.timeout(120)
 KINDS = ("disable", "enable", "set-clock", "read-meters", "disable")
@@ -29,18 +29,10 @@ DONE = "hall.command.done.v1"
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    directory: Path = tmp_path_factory.mktemp("effect")
-    floor = directory / "floor.toml"
-    floor.write_text(FLOOR, encoding="utf-8")
-    house = House(directory / "stage", str(floor), with_mqtt=False, meters_every_s=900)
-    try:
-        house.open()
-        house.wait_for_machines()
+    with open_house(tmp_path_factory.mktemp("effect")) as house:
         for asset in (LEFT, RIGHT):
             house.do(asset, "bill", 50)
         yield house
-    finally:
-        house.close()
 
 
 def sent(house: House, orders: list[Command]) -> None:

@@ -17,7 +17,7 @@ import pytest
 from tests.harness.groups import enter, group
 from tests.harness.processes import REPOSITORY, Process, wait_until
 from tests.harness.smallplay import SmallPlay, faults_of
-from tests.journeys.house import FLOOR, LEFT, House
+from tests.journeys.house import LEFT, House, open_house
 from tests.journeys.test_the_seam import polled_all_the_while, ready
 
 pytestmark = pytest.mark.timeout(120)
@@ -73,15 +73,8 @@ def play(tmp_path: Path) -> Iterator[SmallPlay]:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    floor = tmp_path / "floor.toml"
-    floor.write_text(FLOOR, encoding="utf-8")
-    house = House(tmp_path / "stage", str(floor), with_mqtt=False, meters_every_s=900)
-    try:
-        house.open()
-        house.wait_for_machines()
+    with open_house(tmp_path) as house:
         yield house
-    finally:
-        house.close()
 
 
 def test_rs_1_the_field_taken_by_the_kernel_for_memory_loses_doubles_and_alters_nothing(play: SmallPlay) -> None:

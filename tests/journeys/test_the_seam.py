@@ -24,7 +24,7 @@ from edge.seam.client import SILENT_AFTER_S
 from simulators.central.commands import make
 from sync.commands import Command, encode
 from tests.harness.processes import Process
-from tests.journeys.house import FLOOR, LEFT, RIGHT, Answer, House
+from tests.journeys.house import LEFT, RIGHT, Answer, House, open_house
 from tests.journeys.seam_proxy import SeamProxy
 
 pytestmark = pytest.mark.timeout(120)
@@ -38,19 +38,13 @@ SLOWEST_POLL_S = 0.2
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    directory: Path = tmp_path_factory.mktemp("seam")
-    floor = directory / "floor.toml"
-    floor.write_text(FLOOR, encoding="utf-8")
-    house = House(directory / "stage", str(floor), with_mqtt=False, meters_every_s=900)
-    try:
-        house.open()
-        house.wait_for_machines()
-        yield house
-    finally:
-        for process in house.processes.values():
-            if process.alive:
-                send(process, signal.SIGCONT)
-        house.close()
+    with open_house(tmp_path_factory.mktemp("seam")) as house:
+        try:
+            yield house
+        finally:
+            for process in house.processes.values():
+                if process.alive:
+                    send(process, signal.SIGCONT)
 
 
 # eyes and hands -------------------------------------------------------------------------------------------------------

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +16,7 @@ from typing import Any
 import pytest
 
 from edge.store import anchor
+from tests.harness.asking import ask_field
 from tests.harness.gateway import Gateway
 from tests.harness.processes import REPOSITORY, wait_until
 from tests.support.keptbooks import events_of, log_of, run_once, settings_at
@@ -90,22 +89,9 @@ def test_pw_7_killed_three_times_while_coming_up_it_ends_as_if_it_had_come_up_at
     assert killed >= 3, "the kills came too late"
 
 
-def ask_field(gateway: Gateway) -> dict[str, Any]:
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(5)
-        s.connect(str(gateway.run_directory / "field.sock"))
-        s.sendall(b'{"type":"hello","version":1,"part":"hallctl","program":"test"}\n{"type":"status","id":1}\n')
-        with s.makefile("rb") as answers:
-            for line in answers:
-                told = json.loads(line)
-                if told["type"] == "status-told":
-                    return dict(told["status"])
-    raise OSError("the field hung up")
-
-
 def is_up(gateway: Gateway) -> bool:
     try:
-        return "pid" in ask_field(gateway)
+        return "pid" in ask_field(gateway.run_directory)
     except (OSError, ValueError):
         return False
 
@@ -116,7 +102,7 @@ def live(gateway: Gateway, logs: Path) -> dict[str, Any]:
     process.start()
     try:
         wait_until("the field is up", lambda: is_up(gateway), within_s=30)
-        told = ask_field(gateway)
+        told = ask_field(gateway.run_directory)
     finally:
         code = process.stop()
     assert code == 0, process.tail()
