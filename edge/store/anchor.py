@@ -20,7 +20,7 @@ from sync.log import Head
 ROOM = 1 << 20
 "Bytes from which on the file is written anew."
 KEPT = 1000
-"Lines that are kept then: a quarter of an hour at one in every second."
+"Lines that are kept then: only the newest whole one counts, the others are for people."
 
 _LINE = re.compile(r"([0-9a-f]{32}) (\d{1,18}) (\d{1,18}) (\d{1,18}) ([0-9a-f]{64}) ([0-9a-f]{8})")
 

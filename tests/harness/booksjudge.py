@@ -18,10 +18,12 @@ from pathlib import Path
 
 from edge.config.load import load
 from edge.config.model import Settings
-from edge.field.coldstart import open_books
+from edge.field.coldstart import SecondField, open_books
 from edge.field.registry import prepare
+from edge.store.anchor import Mark, line_of
 from sync.chain_check import verify_chain
 from sync.db import Database
+from sync.errors import StoreError
 from sync.writer import Writer
 
 CONFIG = """[hall]
@@ -33,7 +35,7 @@ id = "hg-07"
 run_directory = "{directory}/run"
 [store]
 directory = "{directory}/mnt/state"
-[[consumer]]
+{anchor}[[consumer]]
 name = "central-1"
 [[line]]
 name = "A"
@@ -53,6 +55,7 @@ address = 2
 class Truth:
     """What was written in the end: digest of each record, by position from 1, and its chain value."""
 
+    streamid: str = ""
     digests: list[bytes] = field(default_factory=list)
     chains: list[str] = field(default_factory=list)
 
@@ -93,7 +96,8 @@ def mounted(device: str, mnt: Path, kind: str = "ext4") -> Iterator[None]:
 def truth_of(database: Path) -> Truth:
     """The log of these books. Opening them may be a recovery: on a copy where that counts."""
     with contextlib.closing(Database(database).open_reader()) as conn:
-        truth = Truth()
+        (streamid,) = conn.execute("SELECT stream_id FROM epochs WHERE epoch = 1").fetchone()
+        truth = Truth(streamid)
         for body, chain in conn.execute("SELECT body, chain FROM log ORDER BY position"):
             truth.digests.append(sha256(body).digest())
             truth.chains.append(chain.hex())
@@ -111,13 +115,15 @@ def readable_truth(database: Path) -> Truth:
 class Bench:
     """A place where images are mounted and opened, one after another."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, anchored: bool = False) -> None:
         self.directory = directory
+        self.anchor = directory / "anchor"
         self.mnt = directory / "mnt"
         for path in (self.mnt, directory / "run"):
             path.mkdir(parents=True, exist_ok=True)
         config = directory / "config.toml"
-        config.write_text(CONFIG.format(directory=directory), encoding="utf-8")
+        anchor = f'anchor = "{self.anchor}"\n' if anchored else ""
+        config.write_text(CONFIG.format(directory=directory, anchor=anchor), encoding="utf-8")
         self.settings: Settings = load(config)
         self.file = directory / "image"
 
@@ -137,6 +143,46 @@ class Bench:
                 return self.judge_here(image, truth)
             finally:
                 here.__exit__(None, None, None)
+
+    def judge_lying(self, image: Image, truth: Truth) -> tuple[str, list[str]]:
+        """An image of a disk that had said "flushed" and was not: what was acknowledged may be gone, but never unnoticed.
+
+        The anchor, on another disk, remembers what was acknowledged last. Returns how it came out (``whole``, ``declared``,
+        ``refused``: the books or the file system do not open, or safe mode) and what is wrong.
+        """
+        self.anchor.unlink(missing_ok=True)
+        if image.acknowledged is not None:
+            position, chain = image.acknowledged
+            self.anchor.write_text(line_of(Mark(truth.streamid, 1, position, position, chain)), encoding="ascii")
+        self.file.write_bytes(image.disk)
+        with loop(self.file) as device:
+            try:
+                here = mounted(device, self.mnt)
+                here.__enter__()
+            except subprocess.CalledProcessError:
+                return "refused", []
+            try:
+                return self._open_lying(image, truth)
+            finally:
+                here.__exit__(None, None, None)
+
+    def _open_lying(self, image: Image, truth: Truth) -> tuple[str, list[str]]:
+        if not (self.mnt / "state").exists() and image.acknowledged is None:
+            return "whole", []
+        try:
+            books = open_books(self.settings)
+        except (OSError, sqlite3.Error, StoreError, SecondField):
+            return "refused", []
+        try:
+            if books.verdict.safe is not None:
+                return "refused", []
+            if books.verdict.new_epoch is not None:
+                return "declared", []
+            with contextlib.closing(Database(books.database).open_reader()) as conn:
+                (head,) = conn.execute("SELECT coalesce(max(position), 0) FROM log").fetchone()
+                return "whole", list(_log_wrong(conn, head, image, truth))
+        finally:
+            os.close(books.lock_fd)
 
     def truth(self, image: Image) -> Truth | None:
         """The log as it lies on the image; None: there are no books. Opening them may be a recovery: on a copy only."""

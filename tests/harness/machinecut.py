@@ -62,7 +62,7 @@ class Machine:
             out.truncate(SIZE)
         subprocess.run(["mkfs.ext4", "-q", "-F", str(self.disk)], check=True, capture_output=True)
         self.config = directory / "config.toml"
-        text = CONFIG.format(directory="/run/hall").replace("/run/hall/mnt", "/run/mnt")
+        text = CONFIG.format(directory="/run/hall", anchor="").replace("/run/hall/mnt", "/run/mnt")
         self.config.write_text(text, encoding="utf-8")
 
     def live(self, for_s: float | None, boot: int) -> tuple[int, str] | None:

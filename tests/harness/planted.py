@@ -77,6 +77,13 @@ BUGS = (
         POWERCUT,
     ),
     Bug(
+        "a lost tail is not noticed",
+        "edge/field/comparing.py",
+        "if mark.sequence > here.last:",
+        "if mark.sequence > here.last + 10**9:",
+        (*POWERCUT, "--lies"),
+    ),
+    Bug(
         "a fact and its record in two transactions",
         "sync/writer.py",
         TOGETHER,

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,7 @@ END = b"end of the recording"
 TAILS = ("pieces", "none", "all", "prefix")
 "What of the writes after the last flush had reached the platter."
 TAIL_WEIGHTS = (7, 1, 1, 3)
+CAME_OUT = ("whole", "declared", "refused")
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ def record(directory: Path, seed: int, for_s: float = RECORD_S) -> Recording:
     for path in (fuse, mnt, directory / "run"):
         path.mkdir(exist_ok=True)
     config = directory / "config.toml"
-    config.write_text(CONFIG.format(directory=directory), encoding="utf-8")
+    config.write_text(CONFIG.format(directory=directory, anchor=""), encoding="utf-8")
     with recording_disk(fuse, log), loop(fuse / "disk") as device:
         subprocess.run(
             ["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", device], check=True, capture_output=True
@@ -96,8 +97,11 @@ def recording_disk(mount: Path, log: Path, *more: str) -> Iterator[None]:
 # images -----------------------------------------------------------------------------------------------------------
 
 
-def images(recording: Recording, count: int, seed: int, size: int = SIZE) -> Iterator[Image]:
-    """So many cuts, in the order of the recording; a third of them right at a flush, where most can go wrong."""
+def images(recording: Recording, count: int, seed: int, size: int = SIZE, *, lies: bool = False) -> Iterator[Image]:
+    """So many cuts, in the order of the recording; a third of them right at a flush, where most can go wrong.
+
+    ``lies``: the disk keeps some of the last flushes for itself, up to forty of them.
+    """
     dice = random.Random(seed)
     entries = recording.entries
     flushes = [place for place, entry in enumerate(entries) if entry.kind == "F"]
@@ -107,6 +111,8 @@ def images(recording: Recording, count: int, seed: int, size: int = SIZE) -> Ite
     )
     durable = bytearray(size)
     loose: list[Entry] = []
+    kept: deque[int] = deque()
+    "With ``lies``: how many of the loose writes each flush was about."
     mark: bytes = b""
     place = 0
     for number, cut in enumerate(cuts):
@@ -115,16 +121,26 @@ def images(recording: Recording, count: int, seed: int, size: int = SIZE) -> Ite
                 loose.append(entry)
             elif entry.kind == "M":
                 mark = entry.data
+            elif not lies:
+                _keep(durable, loose, len(loose))
             else:
-                for write in loose:
-                    durable[write.offset : write.offset + len(write.data)] = write.data
-                loose.clear()
+                kept.append(len(loose))
+                if len(kept) > 40:
+                    done = kept.popleft()
+                    _keep(durable, loose, done)
+                    kept = deque(count - done for count in kept)
         place = max(place, cut)
         disk = bytearray(durable)
         tail = dice.choices(TAILS, TAIL_WEIGHTS)[0]
         _scatter(disk, loose, tail, dice)
         words = mark.decode().split()
         yield Image(number, cut, tail, bytes(disk), (int(words[0]), words[1]) if words else None)
+
+
+def _keep(durable: bytearray, loose: list[Entry], count: int) -> None:
+    for write in loose[:count]:
+        durable[write.offset : write.offset + len(write.data)] = write.data
+    del loose[:count]
 
 
 def _scatter(disk: bytearray, loose: Sequence[Entry], tail: str, dice: random.Random) -> None:
@@ -141,22 +157,27 @@ def _scatter(disk: bytearray, loose: Sequence[Entry], tail: str, dice: random.Ra
 # running ----------------------------------------------------------------------------------------------------------
 
 
-def _share(task: tuple[Recording, int, int, int, int]) -> tuple[Counter[str], list[str]]:
+def _share(task: tuple[Recording, int, int, int, int, bool]) -> tuple[Counter[str], list[str]]:
     """One worker's part of a recording's images: every ``of``-th from ``which``."""
-    recording, count, seed, which, of = task
+    recording, count, seed, which, of, lies = task
     found: Counter[str] = Counter()
     wrong: list[str] = []
     with tempfile.TemporaryDirectory(prefix="hall-edge-cut-", dir=_memory()) as scratch:
-        bench = Bench(Path(scratch))
-        for image in images(recording, count, seed):
+        bench = Bench(Path(scratch), anchored=lies)
+        for image in images(recording, count, seed, lies=lies):
             if image.number % of != which:
                 continue
             found["images"] += 1
             found[image.tail] += 1
             if image.acknowledged is not None:
                 found["with_acknowledged"] += 1
-            wrong += [f"seed {seed}, image {image.number}, cut {image.cut}, tail {image.tail}: {text}"
-                      for text in bench.judge(image, recording.truth)]  # fmt: skip
+            if lies:
+                came_out, texts = bench.judge_lying(image, recording.truth)
+                found[came_out] += 1
+            else:
+                texts = bench.judge(image, recording.truth)
+            where = f"seed {seed}, image {image.number}, cut {image.cut}, tail {image.tail}"
+            wrong += [f"{where}: {text}" for text in texts]
     return found, wrong
 
 
@@ -165,7 +186,13 @@ def _memory() -> str | None:
 
 
 def run(
-    count: int, seed: int, *, workers: int = 2, record_s: float = RECORD_S, until: float | None = None
+    count: int,
+    seed: int,
+    *,
+    workers: int = 2,
+    record_s: float = RECORD_S,
+    until: float | None = None,
+    lies: bool = False,
 ) -> dict[str, Any]:
     """So many images, a thousand from each recording; ``until``: no new recording begins after this moment."""
     found: Counter[str] = Counter()
@@ -181,7 +208,7 @@ def run(
             recording = record(Path(scratch), here, record_s)
         found["records"] += len(recording.truth.digests)
         with multiprocessing.get_context("fork").Pool(workers) as pool:
-            parts = pool.map(_share, [(recording, wanted, here, which, workers) for which in range(workers)])
+            parts = pool.map(_share, [(recording, wanted, here, which, workers, lies) for which in range(workers)])
         for counted, texts in parts:
             found += counted
             wrong += texts
@@ -192,6 +219,7 @@ def run(
         "images": found["images"],
         "with_acknowledged": found["with_acknowledged"],
         "tails": {tail: found[tail] for tail in TAILS},
+        "came_out": {name: found[name] for name in CAME_OUT} if lies else None,
         "recordings": recordings,
         "records": found["records"],
         "seed": seed,
@@ -209,14 +237,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--record", type=float, default=RECORD_S, help="seconds of work in each recording")
+    parser.add_argument("--lies", action="store_true", help="a disk that says flushed and is not (ST-8)")
     parser.add_argument("--for", dest="for_s", type=float, help="seconds after which no new recording begins")
     parser.add_argument("--evidence", action="store_true", help="add the figures to docs/evidence.json")
     asked = parser.parse_args(arguments)
     until = None if asked.for_s is None else time.monotonic() + asked.for_s
-    report = run(asked.images, asked.seed, workers=asked.workers, record_s=asked.record, until=until)
+    report = run(asked.images, asked.seed, workers=asked.workers, record_s=asked.record, until=until, lies=asked.lies)
     print(json.dumps(report))
     if asked.evidence:
-        add(Figures("PW-1", "power-cut images of a block device", report["images"], report["wrongs"], report["seed"],
+        row, method = (
+            ("ST-8", "images of a disk that lies") if asked.lies else ("PW-1", "power-cut images of a block device")
+        )
+        add(Figures(row, method, report["images"], report["wrongs"], report["seed"],
                     report["first_bad_seed"], report["took_s"], "./dev powercut"))  # fmt: skip
     return 0 if report["ok"] else 1
 
