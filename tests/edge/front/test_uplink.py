@@ -99,6 +99,7 @@ async def test_up_3_one_backlog_drained_over_both_roads_at_once_ends_at_the_same
     await hall.writer.run(lambda tx: [outbox.append(tx, door_opened(nr=nr, live=None)) for nr in range(count)])
     hall.announce()
     async with asyncio.timeout(30), hall.client(CENTRAL) as puller:
+        await until(lambda: bool(over_broker.bodies))
         more = True
         while more:
             page = (await puller.get("/api/v1/events", params={"limit": 100})).json()  # after what is confirmed
