@@ -89,7 +89,7 @@ def open_books(settings: Settings) -> Books:
             os.close(books.lock_fd)
             raise
         books.verdict = Verdict(finding, None, ())
-    except BaseException:
+    except BaseException:  # Whatever it was: who has no books must not keep their lock.
         os.close(books.lock_fd)
         raise
     return books

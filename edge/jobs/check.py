@@ -7,7 +7,7 @@ Only reads, in slices: it may run beside the field, in safe mode, or on a box wh
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -46,7 +46,7 @@ def check(database: Path) -> Iterator[Answer]:
         yield answer._replace(told=f"{beside[0]} records beside the log") if beside else answer
 
 
-def _asked(question: str, ask) -> Answer:  # type: ignore[no-untyped-def]  # any question: what is wrong, or None
+def _asked(question: str, ask: Callable[[], str | None]) -> Answer:
     try:
         wrong = ask()
     except (sqlite3.Error, StoreError, OSError) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,7 +97,7 @@ def drop_unproved(conn: sqlite3.Connection, log: Piece) -> int:
             return gone
 
 
-def _records(conn: sqlite3.Connection):  # type: ignore[no-untyped-def]  # rows of SQLite have no types to tell
+def _records(conn: sqlite3.Connection) -> Iterator[tuple[int, bytes, bytes]]:
     after = -1
     while rows := conn.execute(
         "SELECT position, body, chain FROM log WHERE position > ? ORDER BY position LIMIT ?", (after, _SLICE)
