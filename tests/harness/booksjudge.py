@@ -96,8 +96,9 @@ def mounted(device: str, mnt: Path, kind: str = "ext4") -> Iterator[None]:
 def truth_of(database: Path) -> Truth:
     """The log of these books. Opening them may be a recovery: on a copy where that counts."""
     with contextlib.closing(Database(database).open_reader()) as conn:
-        (streamid,) = conn.execute("SELECT stream_id FROM epochs WHERE epoch = 1").fetchone()
-        truth = Truth(streamid)
+        # None: cut between the tables and the first epoch.
+        row = conn.execute("SELECT stream_id FROM epochs WHERE epoch = 1").fetchone()
+        truth = Truth("" if row is None else row[0])
         for body, chain in conn.execute("SELECT body, chain FROM log ORDER BY position"):
             truth.digests.append(sha256(body).digest())
             truth.chains.append(chain.hex())
